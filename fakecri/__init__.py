@@ -1,0 +1,1 @@
+"""fakecri: the container runtime that runs nothing."""
