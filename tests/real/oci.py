@@ -21,8 +21,8 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
-PASSWD = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\n"
-GROUP = "root:x:0:\nwww-data:x:33:\nusers:x:100:\n"
+USERS = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\n"
+GROUPS = "root:x:0:\nwww-data:x:33:\nusers:x:100:\n"
 
 
 def digest_of(blob: bytes) -> str:
@@ -52,10 +52,10 @@ class OciImage:
         return len(self.manifest) + sum(len(blob) for blob in self.blobs.values())
 
 
-def image(layer: bytes, cmd: Sequence[str], *, user: str = "", entrypoint: Sequence[str] = ()) -> OciImage:
+def image(layer: bytes, cmd: Sequence[str], *, entrypoint: Sequence[str] = ()) -> OciImage:
     """An image of one uncompressed tar layer."""
     packed = gzip.compress(layer, mtime=0)
-    config = _json(_configuration(layer, cmd, user, entrypoint))
+    config = _json(_configuration(layer, cmd, entrypoint))
     manifest = _json(
         {
             "schemaVersion": 2,
@@ -78,8 +78,8 @@ def busybox_layer() -> bytes:
             link = _entry(f"bin/{applet}", tarfile.SYMTYPE, 0o777)
             link.linkname = "busybox"
             tar.addfile(link)
-        _add_file(tar, "etc/passwd", PASSWD.encode(), 0o644)
-        _add_file(tar, "etc/group", GROUP.encode(), 0o644)
+        _add_file(tar, "etc/passwd", USERS.encode(), 0o644)
+        _add_file(tar, "etc/group", GROUPS.encode(), 0o644)
     return buffer.getvalue()
 
 
@@ -101,13 +101,13 @@ def _add_file(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> Non
     tar.addfile(entry, io.BytesIO(content))
 
 
-def _configuration(layer: bytes, cmd: Sequence[str], user: str, entrypoint: Sequence[str]) -> dict[str, Any]:
-    settings: dict[str, Any] = {"Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]}
+def _configuration(layer: bytes, cmd: Sequence[str], entrypoint: Sequence[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
+    }
     settings["Cmd"] = list(cmd)
     if entrypoint:
         settings["Entrypoint"] = list(entrypoint)
-    if user:
-        settings["User"] = user
     return {
         "created": "2024-01-01T00:00:00Z",
         "architecture": "amd64",

@@ -27,8 +27,6 @@ def catalogue() -> dict[str, oci.OciImage]:
         "library/busybox:stable": busybox,
         "library/second:1": oci.image(layer, ["sleep", "60"]),
         "library/third:1": oci.image(layer, ["sleep", "61"]),
-        "library/user:uid": oci.image(layer, ["sh"], user="1002"),
-        "library/user:name": oci.image(layer, ["sh"], user="www-data"),
         # As PID 1 it ignores what it does not handle, like the pause it stands for.
         "pause:3.6": oci.image(layer, [], entrypoint=["/bin/tail", "-f", "/dev/null"]),
     }
@@ -65,10 +63,16 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             at_home = self.path.startswith("/v2/") and "?" not in self.path
             return (HTTPStatus.OK if at_home else HTTPStatus.NOT_FOUND), "application/json", b"{}"
-        kinds = {"manifests": self._manifest, "blobs": self._blob}
-        content = kinds[found["kind"]](found["name"], found["reference"])
+        if found["kind"] == "blobs":
+            content = self._blob(found["reference"])
+        else:
+            content = self._manifest(found["name"], found["reference"])
         if content is None:
-            return HTTPStatus.NOT_FOUND, "application/json", b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'
+            return (
+                HTTPStatus.NOT_FOUND,
+                "application/json",
+                b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}',
+            )
         kind = oci.MANIFEST_TYPE if found["kind"] == "manifests" else "application/octet-stream"
         return HTTPStatus.OK, kind, content
 
@@ -80,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
                 return candidate.manifest
         return None
 
-    def _blob(self, name: str, reference: str) -> bytes | None:
+    def _blob(self, reference: str) -> bytes | None:
         for candidate in self._images.values():
             if reference in candidate.blobs:
                 return candidate.blobs[reference]

@@ -1,0 +1,66 @@
+"""The queue of container events: subscribers, and the backlog while there are none.
+
+Source: spec lifecycle 18.4. Two things differ, so that runs are deterministic: a subscriber's
+queue has no end, so that a slow one stalls nobody; and that a subscriber left is noticed when the
+next event is sent, every time. That event is lost where nobody else listens, as in containerd.
+"""
+
+from collections import deque
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core.scheduler import Future, Scheduler, Waits
+
+
+class Subscriber:
+    """One event stream's queue."""
+
+    def __init__(self, scheduler: Scheduler, backlog: deque[pb.ContainerEventResponse]) -> None:
+        self.gone = False
+        self._scheduler = scheduler
+        self._queue = backlog
+        self._arrived: Future[None] = Future(scheduler)
+
+    def put(self, event: pb.ContainerEventResponse) -> None:
+        """Add an event."""
+        self._queue.append(event)
+        self._arrived.set_result(None)
+
+    def get(self) -> Waits[pb.ContainerEventResponse]:
+        """Wait for the next event."""
+        while not self._queue:
+            self._arrived = Future(self._scheduler)
+            yield from self._arrived
+        return self._queue.popleft()
+
+
+class EventQueue:
+    """Gives each event to every subscriber, in one order."""
+
+    def __init__(self, scheduler: Scheduler, backlog_ns: int) -> None:
+        self._scheduler = scheduler
+        self._backlog_ns = backlog_ns
+        self._backlog: deque[tuple[int, pb.ContainerEventResponse]] = deque()
+        self._subscribers: list[Subscriber] = []
+
+    def subscribe(self) -> Subscriber:
+        """Listen from now on; who comes when nobody listens gets the backlog first."""
+        self._forget_old()
+        backlog = deque(event for _, event in self._backlog)
+        self._backlog.clear()
+        subscriber = Subscriber(self._scheduler, backlog)
+        self._subscribers.append(subscriber)
+        return subscriber
+
+    def publish(self, event: pb.ContainerEventResponse) -> None:
+        """Send an event to all who listen, or keep it for who comes first."""
+        if not self._subscribers:
+            self._backlog.append((self._scheduler.now_ns, event))
+            self._forget_old()
+        for subscriber in self._subscribers:
+            if not subscriber.gone:
+                subscriber.put(event)
+        self._subscribers = [each for each in self._subscribers if not each.gone]
+
+    def _forget_old(self) -> None:
+        while self._backlog and self._scheduler.now_ns - self._backlog[0][0] > self._backlog_ns:
+            self._backlog.popleft()

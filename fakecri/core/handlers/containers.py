@@ -1,0 +1,182 @@
+"""Containers. Source: spec lifecycle 8 to 16 and 24."""
+
+from collections.abc import Callable
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core import creation, info, lifecycle, statuses
+from fakecri.core.output import ContainerLog
+from fakecri.core.processes import Stdin
+from fakecri.core.records import Container, Sandbox
+from fakecri.core.registry import handles
+from fakecri.core.scheduler import Future, Waits
+from fakecri.core.selection import batches, select_containers
+from fakecri.core.states import ContainerState, Trigger
+from fakecri.core.world import World
+from fakecri.errors import CRIError, wrapped
+
+
+@handles
+def create_container(
+    world: World, request: pb.CreateContainerRequest
+) -> pb.CreateContainerResponse:
+    """Visible when all of it is done, or not at all."""
+    with wrapped(f'failed to find sandbox id "{request.pod_sandbox_id}"'):
+        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    creation.require_ready(sandbox)
+    creation.require_configs(request)
+    creation.require_known_stop_signal(request.config)
+    id_ = world.new_id("container")
+    name = creation.container_name(request.config.metadata, request.sandbox_config.metadata)
+    with wrapped(
+        f'failed to reserve container name "{name}"; check if another CreateContainer request is '
+        "in progress"
+    ):
+        world.store.container_names.reserve(name, id_)
+    try:
+        container = _build(world, request, sandbox, id_, name)
+    except CRIError:
+        world.store.container_names.release(name)
+        raise
+    world.store.add_container(container)
+    world.move(container, Trigger.CREATE)
+    return pb.CreateContainerResponse(container_id=id_)
+
+
+def _build(
+    world: World, request: pb.CreateContainerRequest, sandbox: Sandbox, id_: str, name: str
+) -> Container:
+    stored = creation.resolve_image(world, request.config.image.image)
+    config = creation.with_image_mounts(world, sandbox, request.config)
+    with wrapped(f'failed to generate container "{id_}" spec'):
+        creation.check_namespaces(world.store, request, sandbox)
+        argv = creation.argv(config, stored.content)
+        creation.check_mounts(config.mounts)
+    spec = creation.process_spec(request, sandbox, stored.content, argv)
+    creation.require_short_labels(config.labels, "failed to create containerd container")
+    return Container(
+        id=id_,
+        name=name,
+        config=config,
+        sandbox_config=request.sandbox_config,
+        parent=sandbox,
+        image=stored.content,
+        image_names=(*stored.names, stored.id),
+        spec=spec,
+        stop_signal=creation.stop_signal(config, stored.content),
+        log=ContainerLog(
+            world.files,
+            creation.log_path(config, request.sandbox_config),
+            world.clock.wall_ns,
+            tty=config.tty,
+        ),
+        stdin=Stdin(world.scheduler, closed=not config.stdin),
+        resources=creation.first_resources(config),
+        exited=Future(world.scheduler),
+    )
+
+
+@handles
+def start_container(world: World, request: pb.StartContainerRequest) -> pb.StartContainerResponse:
+    """OK also where the process ends at once: its exit is handled after this."""
+    lifecycle.start(world, _get(world, request.container_id))
+    return pb.StartContainerResponse()
+
+
+@handles
+def stop_container(
+    world: World, request: pb.StopContainerRequest
+) -> Waits[pb.StopContainerResponse]:
+    """OK for what is gone; a no-op for what does not run, CREATED included."""
+    container = _find(world, request.container_id)
+    if container is not None:
+        yield from lifecycle.stop(world, container, request.timeout)
+    return pb.StopContainerResponse()
+
+
+@handles
+def remove_container(
+    world: World, request: pb.RemoveContainerRequest
+) -> Waits[pb.RemoveContainerResponse]:
+    """OK for what is gone; kills what runs. The log file stays: it is the kubelet's."""
+    container = _find(world, request.container_id)
+    if container is not None:
+        yield from lifecycle.remove(world, container)
+    return pb.RemoveContainerResponse()
+
+
+def _find(world: World, id_: str) -> Container | None:
+    with wrapped(f'an error occurred when try to find container "{id_}"'):
+        return world.store.containers.find(id_)
+
+
+def _get(world: World, id_: str) -> Container:
+    with wrapped(f'an error occurred when try to find container "{id_}"'):
+        return world.store.containers.get(id_)
+
+
+@handles
+def container_status(
+    world: World, request: pb.ContainerStatusRequest
+) -> pb.ContainerStatusResponse:
+    """A vanished one is NotFound, and must be: the kubelet skips it on that code alone."""
+    container = _get(world, request.container_id)
+    return pb.ContainerStatusResponse(
+        status=statuses.container_status(container, world.images),
+        info=info.container_info(world, container) if request.verbose else None,
+    )
+
+
+@handles
+def list_containers(world: World, request: pb.ListContainersRequest) -> pb.ListContainersResponse:
+    """Never NotFound."""
+    return pb.ListContainersResponse(containers=_items(world, request.filter))
+
+
+@handles
+def stream_containers(
+    world: World,
+    request: pb.StreamContainersRequest,
+    send: Callable[[pb.StreamContainersResponse], None],
+) -> None:
+    """Nothing to send, no message."""
+    for batch in batches(_items(world, request.filter), world.profile.stream_batch):
+        send(pb.StreamContainersResponse(containers=batch))
+
+
+def _items(world: World, wanted: pb.ContainerFilter) -> list[pb.Container]:
+    selected = select_containers(
+        world.store,
+        id_=wanted.id,
+        pod_sandbox_id=wanted.pod_sandbox_id,
+        state=wanted.state.state if wanted.HasField("state") else None,
+        labels=wanted.label_selector,
+    )
+    return [statuses.container_item(container) for container in selected]
+
+
+@handles
+def update_container_resources(
+    world: World, request: pb.UpdateContainerResourcesRequest
+) -> pb.UpdateContainerResourcesResponse:
+    """In every state; `windows` and `annotations` mean nothing here."""
+    with wrapped("failed to find container"):
+        container = world.store.containers.get(request.container_id)
+    if container.removing:
+        raise CRIError(
+            f'failed to update resources: container "{container.id}" is in removing state'
+        )
+    if request.HasField("linux"):
+        container.resources = creation.merge_resources(container.resources, request.linux)
+    return pb.UpdateContainerResourcesResponse()
+
+
+@handles
+def reopen_container_log(
+    world: World, request: pb.ReopenContainerLogRequest
+) -> pb.ReopenContainerLogResponse:
+    """The new file is there when this answers OK, and is not there when it fails."""
+    container = _get(world, request.container_id)
+    if container.state is not ContainerState.RUNNING:
+        raise CRIError("container is not running")
+    lifecycle.open_log(container.log.reopen, container)
+    return pb.ReopenContainerLogResponse()

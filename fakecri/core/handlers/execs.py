@@ -1,0 +1,134 @@
+"""Exec, attach and port-forward. Source: spec lifecycle 17, streaming 2.1 and 2.2."""
+
+from google.protobuf.message import Message
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core import lifecycle, signals
+from fakecri.core.processes import Process
+from fakecri.core.executables import MissingExecutableError
+from fakecri.core.records import Container
+from fakecri.core.registry import handles
+from fakecri.core.scheduler import SECOND_NS, Waits, first_of
+from fakecri.core.states import ContainerState, SandboxState
+from fakecri.core.world import World
+from fakecri.errors import Code, CRIError, InvalidError, wrapped
+
+
+class Capture:
+    """What a process writes, up to a limit for each stream; the rest is dropped in silence."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._streams = {"stdout": bytearray(), "stderr": bytearray()}
+
+    def write(self, stream: str, output: bytes) -> None:
+        """Keep what there is room for."""
+        kept = self._streams[stream]
+        kept += output[: self._limit - len(kept)]
+
+    def response(self, exit_code: int) -> pb.ExecSyncResponse:
+        """Return what ExecSync answers."""
+        return pb.ExecSyncResponse(
+            stdout=bytes(self._streams["stdout"]),
+            stderr=bytes(self._streams["stderr"]),
+            exit_code=exit_code,
+        )
+
+
+@handles
+def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncResponse]:
+    """An exit code is data, a timeout is an error, and the container's state never changes."""
+    with wrapped("failed to exec in container"):
+        container = _running(world, request.container_id, f' "{request.container_id}"')
+        output = Capture(world.profile.exec_output_limit)
+        process = _start(world, container, tuple(request.cmd), output)
+        try:
+            yield from _wait(world, process, request.timeout)
+        finally:
+            container.execs.remove(process)
+            process.kill(signals.SIGKILL)
+        return output.response(process.exited.result())
+
+
+def _start(world: World, container: Container, argv: tuple[str, ...], output: Capture) -> Process:
+    with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
+        try:
+            program = lifecycle.find_program(world, container, argv or ("",), is_exec=True)
+        except MissingExecutableError as missing:
+            raise CRIError(
+                "OCI runtime exec failed: exec failed: unable to start container process: "
+                f"{missing.text}: unknown"
+            ) from missing
+    process = lifecycle.new_exec(world, container, argv, output.write)
+    container.execs.append(process)
+    process.start(program)
+    return process
+
+
+def _wait(world: World, process: Process, timeout_s: int) -> Waits[None]:
+    if timeout_s <= 0:
+        yield from process.exited
+        return
+    yield from first_of(
+        world.scheduler, process.exited, world.scheduler.sleep(timeout_s * SECOND_NS)
+    )
+    if not process.exited.done:
+        raise CRIError(
+            f"timeout {go_duration(timeout_s)} exceeded: context deadline exceeded",
+            Code.DEADLINE_EXCEEDED,
+        )
+
+
+def go_duration(seconds: int) -> str:
+    """Return seconds as Go prints a Duration: `1s`, `1m0s`, `2h0m5s`."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{seconds}s"
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
+
+
+def _running(world: World, id_: str, shown: str) -> Container:
+    with wrapped(f"failed to find container{shown} in store"):
+        container = world.store.containers.get(id_)
+    if container.state is not ContainerState.RUNNING:
+        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+    return container
+
+
+@handles
+def exec(world: World, request: pb.ExecRequest) -> pb.ExecResponse:  # noqa: A001  # the RPC's name
+    """Nothing runs before the client comes to the URL; a bad command is found out there."""
+    _running(world, request.container_id, f' "{request.container_id}"')
+    _check_streams(request, "or")
+    return pb.ExecResponse(url=_url(world, "exec", request))
+
+
+@handles
+def attach(world: World, request: pb.AttachRequest) -> pb.AttachResponse:
+    """As Exec; whether the container has a terminal is not checked."""
+    _running(world, request.container_id, "")
+    _check_streams(request, "and")
+    return pb.AttachResponse(url=_url(world, "attach", request))
+
+
+@handles
+def port_forward(world: World, request: pb.PortForwardRequest) -> pb.PortForwardResponse:
+    """The ports are taken as they are: the client names them again when it comes."""
+    with wrapped(f'failed to find sandbox "{request.pod_sandbox_id}"'):
+        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    if sandbox.state is not SandboxState.READY:
+        raise CRIError("sandbox container is not running")
+    return pb.PortForwardResponse(url=_url(world, "portforward", request))
+
+
+def _check_streams(request: pb.ExecRequest | pb.AttachRequest, conjunction: str) -> None:
+    if not (request.stdin or request.stdout or request.stderr):
+        raise InvalidError(f"one of stdin, stdout, {conjunction} stderr must be set")
+    if request.tty and request.stderr:
+        raise InvalidError("tty and stderr cannot both be true")
+
+
+def _url(world: World, method: str, request: Message) -> str:
+    token = world.tokens.insert(request, world.new_token)
+    return f"http://{world.node.streaming_address}/{method}/{token}"

@@ -1,0 +1,164 @@
+"""Pod sandboxes. Source: spec lifecycle 3 to 7, 15 and 24."""
+
+from collections.abc import Callable
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core import info, lifecycle, statuses
+from fakecri.core.creation import require_short_labels, sandbox_name, user_string
+from fakecri.core.image_registry import Registry
+from fakecri.core.records import Sandbox
+from fakecri.core.references import parse_reference
+from fakecri.core.registry import handles
+from fakecri.core.scheduler import Waits
+from fakecri.core.selection import batches, select_sandboxes
+from fakecri.core.states import Trigger
+from fakecri.core.world import World
+from fakecri.errors import CRIError, wrapped
+
+
+@handles
+def run_pod_sandbox(world: World, request: pb.RunPodSandboxRequest) -> pb.RunPodSandboxResponse:
+    """Reserve the name, then network, pause and all; or leave no trace."""
+    config = request.config
+    if not config.HasField("metadata"):
+        raise CRIError("sandbox config must include metadata")
+    sandbox = Sandbox(
+        id=world.new_id("sandbox"),
+        name=sandbox_name(config.metadata),
+        config=config,
+        runtime_handler=request.runtime_handler,
+        pid=world.new_pid(),
+    )
+    with wrapped(f'failed to reserve sandbox name "{sandbox.name}"'):
+        world.store.sandbox_names.reserve(sandbox.name, sandbox.id)
+    try:
+        _build(world, sandbox)
+    except CRIError:
+        for address in sandbox.ips:
+            world.addresses.release(sandbox.id, address)
+        world.store.sandbox_names.release(sandbox.name)
+        raise
+    world.store.sandboxes.add(sandbox)
+    world.move(sandbox, Trigger.CREATE)
+    world.move(sandbox, Trigger.START)
+    return pb.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
+
+
+def _build(world: World, sandbox: Sandbox) -> None:
+    handler = sandbox.runtime_handler
+    if handler not in world.profile.runtime_handlers:
+        raise CRIError(
+            f'unable to get OCI runtime for sandbox "{sandbox.id}": '
+            f'no runtime for "{handler}" is configured'
+        )
+    if not sandbox.host_network:
+        with wrapped(f'failed to setup network for sandbox "{sandbox.id}"'):
+            if world.node.network_error:
+                raise CRIError(world.node.network_error)
+            sandbox.ips = (world.addresses.allocate(sandbox.id),)
+    _ensure_sandbox_image(world)
+    failed = f'failed to start sandbox "{sandbox.id}"'
+    security = sandbox.config.linux.security_context
+    with wrapped(failed), wrapped("failed to generate sandbox container spec options"):
+        user_string(
+            security.run_as_user.value if security.HasField("run_as_user") else None,
+            "",
+            security.run_as_group.value if security.HasField("run_as_group") else None,
+        )
+    require_short_labels(sandbox.config.labels, f"{failed}: failed to create containerd container")
+
+
+def _ensure_sandbox_image(world: World) -> None:
+    # It is the runtime's, not the test's: a strict registry has it too.
+    name = world.profile.sandbox_image
+    if world.images.resolve(name) is None:
+        reference = parse_reference(name)
+        world.images.pull(reference, Registry().resolve(reference))
+
+
+@handles
+def stop_pod_sandbox(
+    world: World, request: pb.StopPodSandboxRequest
+) -> Waits[pb.StopPodSandboxResponse]:
+    """Idempotent, and OK for what is gone: the kubelet calls it again and again."""
+    sandbox = _find(world, request.pod_sandbox_id)
+    if sandbox is not None:
+        yield from lifecycle.stop_sandbox(world, sandbox)
+    return pb.StopPodSandboxResponse()
+
+
+@handles
+def remove_pod_sandbox(
+    world: World, request: pb.RemovePodSandboxRequest
+) -> Waits[pb.RemovePodSandboxResponse]:
+    """Needs no stop before: it does that work itself."""
+    sandbox = _find(world, request.pod_sandbox_id)
+    if sandbox is None:
+        return pb.RemovePodSandboxResponse()
+    with wrapped(f'failed to forcibly stop sandbox "{sandbox.id}"'):
+        yield from lifecycle.stop_sandbox(world, sandbox)
+    for container in tuple(sandbox.containers.values()):
+        with wrapped(f'failed to remove container "{container.id}"'):
+            yield from lifecycle.remove(world, container)
+    if sandbox in world.store.sandboxes:
+        world.move(sandbox, Trigger.REMOVE)  # while it can still be read: see spec 18.2
+        world.store.sandboxes.remove(sandbox)
+        world.store.sandbox_names.release(sandbox.name)
+    return pb.RemovePodSandboxResponse()
+
+
+def _find(world: World, id_: str) -> Sandbox | None:
+    with wrapped(f'an error occurred when try to find sandbox "{id_}"'):
+        return world.store.sandboxes.find(id_)
+
+
+@handles
+def pod_sandbox_status(
+    world: World, request: pb.PodSandboxStatusRequest
+) -> pb.PodSandboxStatusResponse:
+    """No timestamp: a kubelet that got one would trust the empty containers_statuses."""
+    with wrapped("an error occurred when try to find sandbox"):
+        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    return pb.PodSandboxStatusResponse(
+        status=statuses.sandbox_status(sandbox),
+        info=info.sandbox_info(world, sandbox, verbose=request.verbose),
+    )
+
+
+@handles
+def list_pod_sandbox(world: World, request: pb.ListPodSandboxRequest) -> pb.ListPodSandboxResponse:
+    """Never NotFound."""
+    return pb.ListPodSandboxResponse(items=_items(world, request.filter))
+
+
+@handles
+def stream_pod_sandboxes(
+    world: World,
+    request: pb.StreamPodSandboxesRequest,
+    send: Callable[[pb.StreamPodSandboxesResponse], None],
+) -> None:
+    """Nothing to send, no message."""
+    for batch in batches(_items(world, request.filter), world.profile.stream_batch):
+        send(pb.StreamPodSandboxesResponse(pod_sandboxes=batch))
+
+
+def _items(world: World, wanted: pb.PodSandboxFilter) -> list[pb.PodSandbox]:
+    selected = select_sandboxes(
+        world.store,
+        id_=wanted.id,
+        state=wanted.state.state if wanted.HasField("state") else None,
+        labels=wanted.label_selector,
+    )
+    return [statuses.sandbox_item(sandbox) for sandbox in selected]
+
+
+@handles
+def update_pod_sandbox_resources(
+    world: World, request: pb.UpdatePodSandboxResourcesRequest
+) -> pb.UpdatePodSandboxResourcesResponse:
+    """Replace both; visible in PodSandboxStatus.info alone."""
+    with wrapped("failed to find sandbox"):
+        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    sandbox.overhead = request.overhead if request.HasField("overhead") else None
+    sandbox.resources = request.resources if request.HasField("resources") else None
+    return pb.UpdatePodSandboxResourcesResponse()

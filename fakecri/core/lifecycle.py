@@ -1,0 +1,217 @@
+"""How containers start, end and are removed: what several RPCs share.
+
+Source: spec lifecycle 2, 9, 10 and 11.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core import signals
+from fakecri.core.creation import require_ready, require_target
+from fakecri.core.files import go_open_error_text
+from fakecri.core.processes import Process, Program
+from fakecri.core.executables import MissingExecutableError
+from fakecri.core.records import Container, Sandbox
+from fakecri.core.scheduler import SECOND_NS, Waits, first_of
+from fakecri.core.states import ContainerState, SandboxState, Trigger
+from fakecri.core.world import World
+from fakecri.errors import CRIError, NotFoundError, wrapped
+
+START_FAILED_CODE = 128
+LOST_CODE = 255
+KILLED_CODE = 128 + signals.SIGKILL
+
+
+def start(world: World, container: Container) -> None:
+    """Start a container that is CREATED; where that fails after the mark it is EXITED."""
+    with wrapped(f'failed to set starting state for container "{container.id}"'):
+        _require_startable(container)
+    container.starting = True
+    try:
+        program = _prepare(world, container)
+    except CRIError as error:
+        container.exit_code = START_FAILED_CODE
+        container.reason, container.message = "StartError", error.message
+        world.move(container, Trigger.START_FAILED)
+        raise
+    finally:
+        container.starting = False
+    _run(world, container, program)
+
+
+def _require_startable(container: Container) -> None:
+    if container.state is not ContainerState.CREATED:
+        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+    if container.removing:
+        raise CRIError("container is in removing state, can't be started")
+    if container.starting:
+        raise CRIError("container is already in starting state")
+
+
+def _prepare(world: World, container: Container) -> Program:
+    sandbox = container.parent
+    if sandbox not in world.store.sandboxes:
+        raise NotFoundError(f'sandbox "{sandbox.id}" not found: not found')
+    require_ready(sandbox)
+    options = container.config.linux.security_context.namespace_options
+    if options.pid == pb.TARGET:
+        require_target(world.store, options.target_id, sandbox)
+    with wrapped("failed to create containerd task"):
+        with wrapped("failed to create container loggers"):
+            open_log(container.log.open, container)
+        try:
+            return find_program(world, container, container.spec.argv)
+        except MissingExecutableError as missing:
+            container.log.close()
+            raise CRIError(
+                "failed to create shim task: OCI runtime create failed: runc create failed: "
+                f"unable to start container process: {missing.text}: unknown"
+            ) from missing
+
+
+def open_log(open_: Callable[[], None], container: Container) -> None:
+    """Open or reopen a container's log; a CRIError says as Go does why that cannot be."""
+    try:
+        open_()
+    except OSError as error:
+        text = go_open_error_text(container.log.path, error)
+        raise CRIError(f"failed to create and open log file: {text}") from error
+
+
+def find_program(
+    world: World, container: Container, argv: tuple[str, ...], *, is_exec: bool = False
+) -> Program:
+    """Return what runs for `argv` in a container; raises MissingExecutableError."""
+    return world.programs.find(
+        container.image,
+        argv,
+        container.spec.environment,
+        cwd=container.spec.cwd,
+        image_names=container.image_names,
+        is_exec=is_exec,
+    )
+
+
+def new_exec(
+    world: World,
+    container: Container,
+    argv: tuple[str, ...],
+    output: Callable[[str, bytes], None],
+) -> Process:
+    """Return a process to run beside the container's first one, as the same user."""
+    return Process(
+        world.scheduler,
+        replace(container.spec, argv=argv, tty=False),
+        pid=world.new_pid(),
+        is_init=False,
+        output=output,
+        wall_ns=world.clock.wall_ns,
+    )
+
+
+def _run(world: World, container: Container, program: Program) -> None:
+    options = container.config.linux.security_context.namespace_options
+    process = container.process = Process(
+        world.scheduler,
+        container.spec,
+        pid=world.new_pid(),
+        is_init=options.pid == pb.CONTAINER,
+        output=container.log.write,
+        wall_ns=world.clock.wall_ns,
+        stdin=container.stdin,
+    )
+    world.move(container, Trigger.START)
+    process.exited.then(lambda: _exit(world, container, process))
+    process.start(program)
+
+
+def _exit(world: World, container: Container, process: Process) -> None:
+    """Store the end of a container's first process; what else runs in it dies with it."""
+    for each in container.execs:
+        each.kill(signals.SIGKILL)
+    container.log.close()
+    container.exit_code = process.exited.result()
+    world.move(container, Trigger.EXIT)
+
+
+def oom_kill(container: Container) -> None:
+    """Let the kernel kill a running container for want of memory."""
+    if container.state is not ContainerState.RUNNING or container.process is None:
+        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+    container.oom_events += 1
+    container.reason = "OOMKilled"
+    container.process.kill(signals.SIGKILL)
+
+
+def stop(world: World, container: Container, timeout_s: int) -> Waits[None]:
+    """Stop a container and wait until EXITED is stored; nothing to do unless it runs."""
+    if container.state is ContainerState.UNKNOWN and container.process is None:
+        container.exit_code = LOST_CODE
+        world.move(container, Trigger.FIND_DEAD)
+    process = container.process
+    if container.state not in {ContainerState.RUNNING, ContainerState.UNKNOWN} or process is None:
+        return
+    if timeout_s > 0:
+        signal = _stop_signal(container)
+        if not container.stop_signal_sent:
+            container.stop_signal_sent = True
+            process.kill(signal)
+        grace_ns = _go_duration_ns(timeout_s)
+        if grace_ns > 0:
+            yield from first_of(world.scheduler, container.exited, world.scheduler.sleep(grace_ns))
+    if not container.exited.done:
+        process.kill(signals.SIGKILL)
+        id_ = container.id
+        with wrapped(
+            f'an error occurs during waiting for container "{id_}" to be killed: '
+            f'wait container "{id_}"'
+        ):
+            yield from container.exited
+
+
+def _stop_signal(container: Container) -> int:
+    name = container.stop_signal or "SIGTERM"
+    try:
+        return signals.parse_signal(name)
+    except ValueError as error:
+        raise CRIError(f'failed to parse stop signal "{name}": {error}') from error
+
+
+def _go_duration_ns(seconds: int) -> int:
+    """Return seconds as Go's Duration, which is 64 bits wide and wraps."""
+    return (seconds * SECOND_NS + 2**63) % 2**64 - 2**63
+
+
+def remove(world: World, container: Container) -> Waits[None]:
+    """Remove a container, killing it before where it runs."""
+    if container.state in {ContainerState.RUNNING, ContainerState.UNKNOWN}:
+        with wrapped(f'failed to forcibly stop container "{container.id}"'):
+            yield from stop(world, container, 0)
+    with wrapped(f'failed to set removing state for container "{container.id}"'):
+        _require_removable(container)
+    container.removing = True
+    world.store.remove_container(container)
+    world.store.container_names.release(container.name)
+    world.move(container, Trigger.REMOVE)
+
+
+def _require_removable(container: Container) -> None:
+    if container.state in {ContainerState.RUNNING, ContainerState.UNKNOWN}:
+        raise CRIError("container is still running, to stop first")
+    if container.starting:
+        raise CRIError("container is in starting state, can't be removed")
+    if container.removing:
+        raise CRIError("container is already in removing state")
+
+
+def stop_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
+    """Kill a sandbox's containers one after another, then itself, and take its network down."""
+    for container in tuple(sandbox.containers.values()):
+        with wrapped(f'failed to stop container "{container.id}"'):
+            yield from stop(world, container, 0)
+    for address in sandbox.ips:
+        world.addresses.release(sandbox.id, address)
+    sandbox.netns_closed = True
+    if sandbox.state is SandboxState.READY:
+        world.move(sandbox, Trigger.EXIT)

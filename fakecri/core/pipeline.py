@@ -1,0 +1,120 @@
+"""The one path from any face to any handler."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeAlias
+
+from google.protobuf.message import Message
+
+from fakecri.core.recorder import CallRecord
+from fakecri.core.registry import HANDLERS
+from fakecri.core.scheduler import Task, Waits
+from fakecri.core.world import World
+from fakecri.errors import CancelledError, Code, CRIError
+from fakecri.rpcs import Rpc
+
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
+
+
+class Call:
+    """One call in flight, as faces see it."""
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        request: Message,
+        *,
+        timeout_ns: int | None = None,
+        metadata: Metadata = (),
+        peer: str = "object",
+    ) -> None:
+        """`timeout_ns`: the client's deadline, from now on, in virtual time."""
+        self.rpc = rpc
+        self.request = request
+        self.timeout_ns = timeout_ns
+        self.deadline_ns: int | None = None
+        """When that is; set when the call begins."""
+        self.metadata = metadata
+        self.peer = peer
+        self.done = False
+        self.response: Message | None = None
+        self.error: CRIError | None = None
+        self.messages: deque[Message] = deque()
+        """Of a stream: what its client has not taken yet."""
+        self.task: Task[Message | None] | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call back at each message and at the end, under the host's lock: be quick."""
+        self._watchers.append(callback)
+        if self.done or self.messages:
+            callback()
+
+    def send(self, message: Message) -> None:
+        """Give the client of a stream a message."""
+        self.messages.append(message)
+        self._notify()
+
+    def end(self, response: Message | None, error: CRIError | None) -> None:
+        """Answer the client, once."""
+        if not self.done:
+            self.done, self.response, self.error = True, response, error
+            self._notify()
+
+    def _notify(self) -> None:
+        for callback in self._watchers:
+            callback()
+
+
+def start(world: World, call: Call) -> None:
+    """Begin a call; it has ended already if its handler does not wait."""
+    task = call.task = Task(world.scheduler, perform(world, call))
+    if call.timeout_ns is not None:
+        call.deadline_ns = world.scheduler.now_ns + call.timeout_ns
+        deadline = world.scheduler.after(
+            call.timeout_ns, lambda: cancel(call, CancelledError.by_deadline())
+        )
+        task.then(deadline.cancel)
+    task.step()
+
+
+def cancel(call: Call, error: CancelledError) -> None:
+    """Tell the handler that its client is gone. What it does about it is its own affair."""
+    if call.task is not None:
+        call.task.throw(error)
+
+
+def perform(world: World, call: Call) -> Waits[Message | None]:
+    """Record, break, handle, break, record."""
+    record = world.recorder.began(call.rpc.name, call.request, call.peer, call.timeout_ns)
+    response: Message | None = None
+    error: CRIError | None = None
+    try:
+        yield from world.faults.before(call.rpc.name)
+        response = yield from _handle(world, call, record)
+        if response is not None:
+            response = yield from world.faults.after(call.rpc.name, response)
+    except CRIError as failure:
+        error = failure
+    except Exception as bug:  # noqa: BLE001  # a bug of ours is an answer, and the store lives on
+        error = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
+        error.__cause__ = bug
+    world.recorder.ended(record, response, error)
+    call.end(response, error)
+    return response
+
+
+def _handle(world: World, call: Call, record: CallRecord) -> Waits[Message | None]:
+    handler = HANDLERS[call.rpc.name]
+    if call.rpc.streams:
+
+        def send(message: Message) -> None:
+            world.recorder.sent(record, message)
+            call.send(message)
+
+        answer = handler(world, call.request, send)
+    else:
+        answer = handler(world, call.request)
+    if isinstance(answer, Generator):
+        answer = yield from answer
+    return answer  # type: ignore[no-any-return]  # @handles has checked the type

@@ -1,0 +1,243 @@
+"""From an image and a command line to a program.
+
+What runs is, in this order:
+
+1. a callable registered for the command. If it is registered for `argv[0]` as it stands, there
+   need be no such executable in the image: the registration brings it. One registered for a path
+   or a bare name also stands for every executable found at that path or with that name;
+2. a callable registered for the image, in place of whatever its containers run as their main
+   process, be it there or not. An exec in such a container goes on to 3;
+3. nothing, where the image has no such executable;
+4. the registered shell, for `sh`, `ash`, `bash` and `dash`;
+5. a built-in: `pause` and the `COMMANDS`, also as `busybox NAME`;
+6. for a main process that is no tool of a userland: a server that runs until it is stopped.
+
+What is left (`ls`; `sh -c` without a shell) is in the image, but not in fakecri: it is treated as
+missing, and the message says why.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from fakecri.core.applets import Applet, Surroundings, become, bound, complain
+from fakecri.core.commands import (
+    COMMANDS,
+    NO_SHELL,
+    SHELL_WITHOUT_SCRIPT,
+    runs_script,
+)
+from fakecri.core.daemons import pause, server
+from fakecri.core.executables import MissingExecutableError, locate, missing, quoted
+from fakecri.core.known_images import Recipe
+from fakecri.core.processes import Process, Program
+from fakecri.core.references import is_digest, parse_reference
+from fakecri.core.scheduler import Waits
+from fakecri.core.signals import parse_signal
+from fakecri.core.userlands import Userland, find_userland
+
+__all__ = ["Executables", "MissingExecutableError", "Programs"]
+
+_MULTI_CALL = "busybox"
+_SHELLS = frozenset({"ash", "bash", "dash", "sh"})
+_USERLANDS = ("busybox", "alpine", "debian")
+
+
+class Executables(Protocol):
+    """What has to be known of an image; `image_registry.ImageContent` knows it."""
+
+    @property
+    def userland(self) -> Userland:
+        """Its executables, users and groups."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its config."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Registration:
+    program: Program
+    image: str | None
+    command: str | None
+
+    def is_of_image(self, names: Collection[str]) -> bool:
+        return self.image is None or self.image in names
+
+
+class Programs:
+    """All programs of a world."""
+
+    def __init__(self) -> None:
+        self.shell: Callable[[tuple[str, ...]], Program] | None = None
+        """From the command line of a shell to the program that it is."""
+        self._registrations: list[_Registration] = []
+
+    def register(
+        self, program: Program, *, image: str | None = None, command: str | None = None
+    ) -> Callable[[], None]:
+        """Let a program run for an image, a command, or a command in an image.
+
+        `image` is a reference, normalised as ever (`nginx` is `docker.io/library/nginx:latest`),
+        or an image id; `command` is as in `argv[0]`, a path or a bare name. The later of two
+        registrations wins. Returns what takes it back. Raises InvalidReference, and ValueError
+        where both are missing.
+        """
+        if image is None and command is None:
+            raise ValueError("a program is registered for an image, a command, or both")
+        if image is not None and not is_digest(image):
+            image = str(parse_reference(image))
+        registration = _Registration(program, image, command)
+        self._registrations.insert(0, registration)
+
+        def unregister() -> None:
+            with suppress(ValueError):
+                self._registrations.remove(registration)
+
+        return unregister
+
+    def find(
+        self,
+        image: Executables,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: str = "/",
+        image_names: Collection[str] = (),
+        is_exec: bool = False,
+    ) -> Program:
+        """Return what a command line runs. Raises MissingExecutableError.
+
+        `image_names` are the normalised references and the id under which the image is known;
+        `is_exec`: it is no container's main process.
+        """
+        if not argv:
+            raise ValueError("no command specified")
+        return _Search(self, image, image_names, is_exec).find(argv, environment, cwd)
+
+    def for_command(self, names: Collection[str], image_names: Collection[str]) -> Program | None:
+        """Return the latest program registered for a command of one of these names."""
+        return next(
+            (
+                each.program
+                for each in self._registrations
+                if each.command in names and each.is_of_image(image_names)
+            ),
+            None,
+        )
+
+    def for_image(self, image_names: Collection[str]) -> Program | None:
+        """Return the latest program registered for an image as a whole."""
+        return next(
+            (
+                each.program
+                for each in self._registrations
+                if each.command is None and each.is_of_image(image_names)
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A look-up in one container."""
+
+    programs: Programs
+    image: Executables
+    image_names: Collection[str]
+    is_exec: bool
+    is_nested: bool = False
+    """Whether a program is to become what is looked for."""
+
+    def find(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
+        try:
+            path = locate(self.image.userland, argv[0], environment, cwd)
+        except MissingExecutableError:
+            registered = self.registered(argv[0])
+            if registered is None:
+                raise
+            return registered
+        return self.registered(argv[0], path, _name(path)) or self.existing(path, argv)
+
+    def registered(self, *names: str) -> Program | None:
+        program = self.programs.for_command(names, self.image_names)
+        if program is None and not (self.is_exec or self.is_nested):
+            program = self.programs.for_image(self.image_names)
+        return program
+
+    def existing(self, path: str, argv: Sequence[str]) -> Program:
+        if _name(path) == _MULTI_CALL:
+            return self.multi_call(argv)
+        program = self.simulated(_name(path), argv, argv[0])
+        if program is not None:
+            return program
+        if self.is_exec or _is_tool(path):
+            raise missing(argv[0], _unsimulated(argv[0]))
+        return server(_stop_signals(self.image.recipe.stop_signal))
+
+    def multi_call(self, argv: Sequence[str]) -> Program:
+        """`busybox NAME ...` is what NAME would be."""
+        name = _name(argv[1]) if len(argv) > 1 else ""
+        if name == _MULTI_CALL:
+            return self.multi_call(argv[1:])
+        if not name or name.startswith("--"):
+            raise missing(argv[0], _unsimulated(argv[0]))
+        program = self.registered(argv[1], name) or self.simulated(name, argv[1:], argv[0])
+        if program is not None:
+            return _Becoming(program, tuple(argv[1:]))
+        if name in map(_name, self.image.userland.executables):
+            raise missing(argv[0], _unsimulated(name))
+        return partial(_not_an_applet, name=name)
+
+    def simulated(self, name: str, argv: Sequence[str], executable: str) -> Program | None:
+        if name in _SHELLS:
+            return self.shell(name, tuple(argv), executable)
+        if name == "pause":
+            return pause
+        return self.bound(name, COMMANDS[name]) if name in COMMANDS else None
+
+    def shell(self, name: str, argv: tuple[str, ...], executable: str) -> Program:
+        if self.programs.shell is not None:
+            return self.programs.shell(argv)
+        if runs_script(argv):
+            raise missing(executable, NO_SHELL)
+        return self.bound(name, SHELL_WITHOUT_SCRIPT)
+
+    def bound(self, name: str, applet: Applet) -> Program:
+        nested = replace(self, is_nested=True)
+        return bound(name, applet, Surroundings(self.image.userland, nested.find))
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _is_tool(path: str) -> bool:
+    return any(find_userland(each).has(path) for each in _USERLANDS)
+
+
+def _unsimulated(name: str) -> str:
+    return f"fakecri does not simulate {quoted(name)}; register a program for it"
+
+
+def _stop_signals(name: str) -> tuple[int, ...]:
+    """What an image wants to be stopped with, its program must know."""
+    try:
+        return (parse_signal(name),)
+    except ValueError:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Becoming:
+    program: Program
+    argv: tuple[str, ...]
+
+    def __call__(self, process: Process) -> Waits[int] | int | None:
+        return become(process, self.program, self.argv)
+
+
+def _not_an_applet(process: Process, name: str) -> int:
+    return complain(process, name, "applet not found", 127)

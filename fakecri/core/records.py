@@ -1,0 +1,92 @@
+"""What the runtime knows of a sandbox and of a container: configs fixed at birth, status mutable.
+
+Only `World.move` changes a `state`; handlers change the marks and what clients asked to update.
+"""
+
+from dataclasses import dataclass, field
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core.image_registry import ImageContent
+from fakecri.core.output import ContainerLog
+from fakecri.core.processes import Process, ProcessSpec, Stdin
+from fakecri.core.scheduler import Future
+from fakecri.core.states import ContainerState, SandboxState
+
+
+@dataclass(slots=True, eq=False)
+class Sandbox:
+    """A pod sandbox."""
+
+    id: str
+    name: str
+    config: pb.PodSandboxConfig
+    runtime_handler: str
+    pid: int
+    ips: tuple[str, ...] = ()
+    """The first one is the primary; none with the host's network, or after it was torn down."""
+    created_ns: int = 0
+    state: SandboxState = SandboxState.ABSENT
+    netns_closed: bool = False
+    containers: dict[str, "Container"] = field(default_factory=dict)
+    overhead: pb.LinuxContainerResources | None = None
+    resources: pb.LinuxContainerResources | None = None
+    """As UpdatePodSandboxResources gave them."""
+
+    @property
+    def host_network(self) -> bool:
+        """Whether the pod lives in the node's network namespace."""
+        options = self.config.linux.security_context.namespace_options
+        return options.network == pb.NODE
+
+    @property
+    def parent(self) -> "Sandbox":
+        """Whose event a move of this is: its own."""
+        return self
+
+
+@dataclass(slots=True, eq=False)
+class Container:
+    """A container."""
+
+    id: str
+    name: str
+    config: pb.ContainerConfig
+    sandbox_config: pb.PodSandboxConfig
+    """As in the request that made it, which need not be the sandbox's own."""
+    parent: Sandbox
+    image: ImageContent
+    image_names: tuple[str, ...]
+    """The tags, digests and the id that it had at creation."""
+    spec: ProcessSpec
+    stop_signal: str
+    """The name to stop it with, from the config or the image; empty: SIGTERM."""
+    log: ContainerLog
+    stdin: Stdin
+    resources: pb.LinuxContainerResources
+    exited: Future[int]
+    """Done when EXITED is stored."""
+
+    state: ContainerState = ContainerState.ABSENT
+    created_ns: int = 0
+    started_ns: int = 0
+    finished_ns: int = 0
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    starting: bool = False
+    removing: bool = False
+    stop_signal_sent: bool = False
+    process: Process | None = None
+    execs: list[Process] = field(default_factory=list)
+    oom_events: int = 0
+
+    @property
+    def image_name(self) -> str:
+        """The reference that its image resolved to at creation; the id where it had none."""
+        return self.image_names[0]
+
+    @property
+    def pid(self) -> int:
+        """The process id of its first process; 0 unless running."""
+        running = self.state is ContainerState.RUNNING and self.process is not None
+        return self.process.pid if running and self.process else 0

@@ -1,0 +1,109 @@
+"""The sandboxes and containers that clients can see, and the names they hold."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from fakecri.core.records import Container, Sandbox
+from fakecri.errors import CRIError, NotFoundError, ReservedError
+
+R = TypeVar("R", Sandbox, Container)
+
+
+class Names:
+    """Names held by ids. A name is reserved before any work, and released when all is undone."""
+
+    def __init__(self) -> None:
+        self._holders: dict[str, str] = {}
+
+    def reserve(self, name: str, holder: str) -> None:
+        """Hold `name` for the id `holder`; ReservedError says who holds it already."""
+        held = self._holders.setdefault(name, holder)
+        if held != holder:
+            raise ReservedError(f'name "{name}" is reserved for "{held}"')
+
+    def release(self, name: str) -> None:
+        """Let go of `name`; harmless when nobody holds it."""
+        self._holders.pop(name, None)
+
+    def holders(self) -> dict[str, str]:
+        """Return a copy: name to id."""
+        return dict(self._holders)
+
+
+class Shelf(Generic[R]):
+    """Records by id, and by any prefix of an id that only one of them has."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, R] = {}
+        self._sorted_ids: list[str] = []
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(tuple(self._records.values()))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, record: object) -> bool:
+        return isinstance(record, Sandbox | Container) and record.id in self._records
+
+    def add(self, record: R) -> None:
+        """Make it visible."""
+        self._records[record.id] = record
+        insort(self._sorted_ids, record.id)
+
+    def remove(self, record: R) -> None:
+        """Make it vanish; harmless when it is gone."""
+        if self._records.pop(record.id, None) is not None:
+            del self._sorted_ids[bisect_left(self._sorted_ids, record.id)]
+
+    def find(self, prefix: str) -> R | None:
+        """Return what `prefix` names, or None.
+
+        CRIError (UNKNOWN) where it is empty or names several (spec: lifecycle 1.3).
+        """
+        if not prefix:
+            raise CRIError("prefix can't be empty")
+        exact = self._records.get(prefix)
+        if exact is not None:
+            return exact
+        at = bisect_left(self._sorted_ids, prefix)
+        matching = [id_ for id_ in self._sorted_ids[at : at + 2] if id_.startswith(prefix)]
+        if len(matching) > 1:
+            raise CRIError(f"Multiple IDs found with provided prefix: {prefix}")
+        return self._records[matching[0]] if matching else None
+
+    def get(self, prefix: str) -> R:
+        """Return what `prefix` names; NotFoundError where that is nothing."""
+        record = self.find(prefix)
+        if record is None:
+            raise NotFoundError("not found")
+        return record
+
+    def full_id(self, prefix: str) -> str:
+        """Return the id that `prefix` names, for a filter: itself where it names none or many."""
+        try:
+            record = self.find(prefix)
+        except CRIError:
+            return prefix
+        return record.id if record else prefix
+
+
+class Store:
+    """All that clients can see."""
+
+    def __init__(self) -> None:
+        self.sandboxes: Shelf[Sandbox] = Shelf()
+        self.containers: Shelf[Container] = Shelf()
+        self.sandbox_names = Names()
+        self.container_names = Names()
+
+    def add_container(self, container: Container) -> None:
+        """Make a container visible, in its sandbox too."""
+        self.containers.add(container)
+        container.parent.containers[container.id] = container
+
+    def remove_container(self, container: Container) -> None:
+        """Make a container vanish."""
+        self.containers.remove(container)
+        container.parent.containers.pop(container.id, None)

@@ -1,0 +1,39 @@
+"""Single-use tokens of the streaming URLs. Source: spec streaming 2.2."""
+
+from collections.abc import Callable
+
+from google.protobuf.message import Message
+
+from fakecri.core.scheduler import SECOND_NS, Scheduler
+from fakecri.errors import Code, CRIError
+
+LIFETIME_NS = 60 * SECOND_NS
+LIMIT = 1000
+
+
+class Tokens:
+    """Requests that wait for their client to come back with the token, for a minute at most."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._waiting: dict[str, tuple[int, Message]] = {}
+
+    def insert(self, request: Message, new_token: Callable[[], str]) -> str:
+        """Keep `request` under a new token and return that; RESOURCE_EXHAUSTED where 1000 live."""
+        now_ns = self._scheduler.now_ns
+        for token, (expires_ns, _) in tuple(self._waiting.items()):
+            if expires_ns > now_ns:
+                break
+            del self._waiting[token]
+        if len(self._waiting) >= LIMIT:
+            raise CRIError(
+                "maximum number of in-flight requests exceeded", Code.RESOURCE_EXHAUSTED
+            )
+        token = new_token()
+        self._waiting[token] = (now_ns + LIFETIME_NS, request)
+        return token
+
+    def consume(self, token: str) -> Message | None:
+        """Return the request behind a token and burn it; None where it is unknown or too old."""
+        expires_ns, request = self._waiting.pop(token, (0, None))
+        return request if expires_ns > self._scheduler.now_ns else None

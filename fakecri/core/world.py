@@ -1,0 +1,164 @@
+"""What a handler may touch: the store, the queue of time, the names of things, and `move`."""
+
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core import states, statuses
+from fakecri.core.addresses import AddressPool
+from fakecri.core.events import EventQueue
+from fakecri.core.faults import Faults
+from fakecri.core.files import Files
+from fakecri.core.image_registry import Registry
+from fakecri.core.image_store import ImageStore
+from fakecri.core.profiles import Profile
+from fakecri.core.programs import Programs
+from fakecri.core.recorder import Recorder
+from fakecri.core.records import Container, Sandbox
+from fakecri.core.scheduler import SECOND_NS, Scheduler
+from fakecri.core.states import ContainerState, SandboxState, Trigger
+from fakecri.core.store import Store
+from fakecri.core.tokens import Tokens
+from fakecri.core.usage import Meters
+from fakecri.errors import IllegalMove
+
+
+class Clock:
+    """The wall clock, and the stamps that go into objects. Timers are the scheduler's."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self.offset_ns = 0
+        self._read_ns = 0
+        self._stamped_ns = 0
+
+    def wall_ns(self) -> int:
+        """What the wall shows: nanoseconds since the epoch. It may be set back."""
+        return self._scheduler.now_ns + self.offset_ns
+
+    def set_wall(self, wall_ns: int) -> None:
+        """Put the hands of the wall clock; timers do not notice."""
+        self.offset_ns = wall_ns - self._scheduler.now_ns
+
+    def stamp_ns(self) -> int:
+        """Return the wall time, a little late where it must be so that no two stamps are equal.
+
+        A kubelet tells sandboxes and containers apart by created_at (spec: lifecycle 25).
+        """
+        read_ns = self.wall_ns()
+        went_back = read_ns < self._read_ns
+        self._read_ns = read_ns
+        self._stamped_ns = read_ns if went_back else max(read_ns, self._stamped_ns + 1)
+        return self._stamped_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a world is handed: everything that is not pure, and what a test can choose."""
+
+    scheduler: Scheduler
+    profile: Profile
+    files: Files
+    registry: Registry
+    programs: Programs
+    recorder: Callable[[Callable[[], int]], Recorder]
+    seed: int = 0
+
+
+class World:
+    """One simulated node."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.scheduler = parts.scheduler
+        self.profile = parts.profile
+        self.files = parts.files
+        self.registry = parts.registry
+        self.programs = parts.programs
+        self.seed = parts.seed
+        self.clock = Clock(self.scheduler)
+        self.recorder = parts.recorder(self.clock.wall_ns)
+        self.store = Store()
+        self.images = ImageStore()
+        self.addresses = AddressPool()
+        self.events = EventQueue(self.scheduler, self.profile.backlog_s * SECOND_NS)
+        self.faults = Faults()
+        self.tokens = Tokens(self.scheduler)
+        self.meters = Meters()
+        self._serials: dict[str, int] = {}
+        self._next_pid = 1000
+
+    def new_id(self, kind: str) -> str:
+        """Return 64 hex digits that follow from the seed and from how many `kind` came before."""
+        serial = self._serials[kind] = self._serials.get(kind, 0) + 1
+        return hashlib.sha256(f"{self.seed}/{kind}/{serial}".encode()).hexdigest()
+
+    def new_token(self) -> str:
+        """Return 8 characters of URL-safe base64, as the streaming server's tokens are."""
+        return urlsafe_b64encode(bytes.fromhex(self.new_id("token"))[:6]).decode()
+
+    def new_pid(self) -> int:
+        """Return a process id of the simulated node."""
+        self._next_pid += 1
+        return self._next_pid
+
+    def move(self, thing: Sandbox | Container, trigger: Trigger) -> None:
+        """Change the state of a sandbox or container: the only place where that happens.
+
+        Stamps the time, journals, publishes the CRI event of the row and completes who waits.
+        IllegalMove where the tables have no such row.
+        """
+        row = _row(thing, trigger)
+        before = thing.state
+        if isinstance(thing, Sandbox):
+            thing.state = SandboxState(row.state)
+            if trigger is Trigger.CREATE:
+                thing.created_ns = self.clock.stamp_ns()
+        else:
+            thing.state = ContainerState(row.state)
+            self._stamp(thing, trigger)
+        self.meters.moved(thing, self.scheduler.now_ns)
+        self.recorder.moved(
+            type(thing).__name__.lower(), thing.id, trigger.value, before.name, thing.state.name
+        )
+        if row.event is not None:
+            self._publish(thing, row.event)
+
+    def _stamp(self, container: Container, trigger: Trigger) -> None:
+        if trigger is Trigger.CREATE:
+            container.created_ns = self.clock.stamp_ns()
+        elif trigger is Trigger.START:
+            container.started_ns = self.clock.stamp_ns()
+        elif container.state is ContainerState.EXITED:
+            # First writer wins.
+            container.finished_ns = container.finished_ns or self.clock.stamp_ns()
+            container.exited.set_result(container.exit_code)
+
+    def _publish(self, thing: Sandbox | Container, kind: states.ContainerEvent) -> None:
+        sandbox = thing.parent
+        event = pb.ContainerEventResponse(
+            container_id=thing.id,
+            container_event_type=kind.value,  # type: ignore[arg-type]  # its number
+            created_at=self.clock.stamp_ns(),
+            pod_sandbox_status=(
+                statuses.sandbox_status(sandbox) if sandbox in self.store.sandboxes else None
+            ),
+            containers_statuses=[
+                statuses.container_status(each, self.images)
+                for each in sandbox.containers.values()
+            ],
+        )
+        self.recorder.published(event)
+        self.events.publish(event)
+
+
+def _row(thing: Sandbox | Container, trigger: Trigger) -> states.Row:
+    row = (
+        states.SANDBOX_MOVES.get((thing.state, trigger))
+        if isinstance(thing, Sandbox)
+        else states.CONTAINER_MOVES.get((thing.state, trigger))
+    )
+    if row is None:
+        raise IllegalMove(f"{type(thing).__name__} {thing.id}: {thing.state.name} has no {trigger}")
+    return row

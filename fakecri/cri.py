@@ -1,0 +1,149 @@
+"""The object: a whole runtime for a test, in one name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TextIO, cast
+
+from fakecri.core import lifecycle
+from fakecri.core.image_registry import Registry
+from fakecri.core.known_images import Recipe
+from fakecri.core.processes import Program
+from fakecri.core.recorder import CallRecord
+from fakecri.core.scheduler import SECOND_NS
+from fakecri.errors import CRIError
+from fakecri.host import Host, open_host
+from fakecri.logs import DiskFiles
+from fakecri.pace import Pace, parse_pace
+from fakecri.services import ImageClient, RuntimeClient
+from fakecri.stub import service_stub
+
+if TYPE_CHECKING:
+    from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
+    from fakecri.server import Server
+
+
+class CRI:
+    """A container runtime that runs nothing.
+
+    It has the two services as stubs, `runtime` and `images`, whose calls have the shape of gRPC's,
+    and in the Go-style form, `runtime_service` and `image_service`. All of it is thread-safe.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        pace: Pace | str = "autojump",
+        log_root: Path | None = None,
+        record: TextIO | None = None,
+        strict_images: bool = False,
+        keep_calls: int | None = None,
+    ) -> None:
+        """Begin with an empty node.
+
+        `pace` says how time passes: `autojump`, `manual`, `rate`, `system`, or a Pace. Under
+        `log_root` go container logs and checkpoints, as files of the node; without it they are
+        kept in memory. `record` gets the recording. With `strict_images` only images that
+        `add_image` published can be pulled. `keep_calls` bounds what `calls` remembers.
+        """
+        self._host = open_host(
+            seed=seed,
+            pace=parse_pace(pace) if isinstance(pace, str) else pace,
+            files=DiskFiles(log_root) if log_root else None,
+            record=record,
+            strict_images=strict_images,
+            keep_calls=keep_calls,
+        )
+        self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
+        self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))
+        self.runtime_service = RuntimeClient(self.runtime)
+        self.image_service = ImageClient(self.images)
+
+    @property
+    def host(self) -> Host:
+        """What the faces share."""
+        return self._host
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """Every call so far, in the order of their arrival."""
+        with self._host.turn() as world:
+            return list(world.recorder.calls)
+
+    @property
+    def now_ns(self) -> int:
+        """What the runtime's wall clock shows, in nanoseconds since the epoch."""
+        with self._host.turn() as world:
+            return world.clock.wall_ns()
+
+    def advance(self, seconds: float) -> None:
+        """Let virtual time pass; what falls due meanwhile happens at its time.
+
+        UsageError under the `system` pace, whose time is not ours.
+        """
+        self._host.advance(round(seconds * SECOND_NS))
+
+    def inject_error(self, rpc: str, error: CRIError) -> None:
+        """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
+        with self._host.turn() as world:
+            world.faults.inject_error(rpc, error)
+
+    def register(
+        self, program: Program, *, image: str | None = None, command: str | None = None
+    ) -> Callable[[], None]:
+        """Let containers run `program`: those of an image, or whatever starts `command`.
+
+        `image` is a reference; `command` an argv[0] or the last part of one. Returns what
+        takes it back.
+        """
+        with self._host.turn() as world:
+            return world.programs.register(program, image=image, command=command)
+
+    def add_image(self, reference: str, recipe: Recipe | None = None, *, content: str = "") -> str:
+        """Publish an image, so that it can be pulled; return its id.
+
+        A tag that exists moves to it. `content` tells builds of one recipe apart.
+        """
+        with self._host.turn() as world:
+            return world.registry.add(reference, recipe, content=content).content.id
+
+    @property
+    def registry(self) -> Registry:
+        """Where images are pulled from."""
+        return self._host.world.registry
+
+    def oom_kill(self, container_id: str) -> None:
+        """Let the kernel kill a running container for want of memory: 137, OOMKilled."""
+        with self._host.turn() as world:
+            lifecycle.oom_kill(world.store.containers.get(container_id))
+
+    def log(self, container_id: str) -> bytes:
+        """Return the log file of a container, as it is now; nothing where it has none."""
+        with self._host.turn() as world:
+            path = world.store.containers.get(container_id).log.path
+            return world.files.read(path) if path and world.files.exists(path) else b""
+
+    @contextmanager
+    def serve(self, address: str) -> "Iterator[Server]":
+        """Serve this runtime on `unix:///path` or a loopback address while the context lasts."""
+        from fakecri.server import Server  # noqa: PLC0415  # most tests never need gRPC's server
+
+        with Server(self._host, address) as server:
+            yield server
+
+    def close(self) -> None:
+        """End every call in flight; harmless when closed."""
+        self._host.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

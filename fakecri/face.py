@@ -1,0 +1,273 @@
+"""The RPCs of v1 and v1alpha2 as handlers of grpc.aio, with the answers of a host.
+
+Bytes come in and go out as they are. Handlers run inline on the event loop, and a call that waits
+is a coroutine: hundreds of parked calls hold up nobody and cost no threads. The texts of errors
+that the transport itself makes are those of grpc-go, which real runtimes are served by.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError, Message
+
+from fakecri import reflection
+from fakecri.errors import CancelledError, Code, CRIError
+from fakecri.rpcs import OLD_PACKAGE, PACKAGE, RPCS, Rpc
+
+if TYPE_CHECKING:  # nothing of the core is needed to carry bytes
+    from fakecri.core.pipeline import Call, Metadata
+    from fakecri.pace import Pace
+
+Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+MESSAGE_LIMIT = 16 * 1024 * 1024
+"""Bytes of one message that containerd takes and sends (spec: transport 5.4)."""
+
+FAREWELL_S = 1.0
+"""How long a client may take to read that its call ends because the server does."""
+
+TIMEOUT_STEP_NS = 100_000_000
+"""Deadlines are rounded up to this, so that what the way took does not show in recordings."""
+
+_STATUS = {status.value[0]: status for status in grpc.StatusCode}
+_LOG = logging.getLogger(__name__)
+
+
+class Calls(Protocol):
+    """Where the calls go: a Host, or what acts like one. All its methods return at once."""
+
+    @property
+    def pace(self) -> "Pace":
+        """How time passes."""
+
+    def start(
+        self,
+        rpc: Rpc,
+        request: Message,
+        *,
+        timeout_ns: int | None = None,
+        metadata: "Metadata" = (),
+        peer: str = "object",
+    ) -> "Call":
+        """Begin a call."""
+
+    def cancel(self, call: "Call", error: CancelledError) -> None:
+        """Tell a call that its client is gone."""
+
+    def leap(self) -> bool:
+        """Go on to what is due next, if time may; return whether it did."""
+
+
+class Face(grpc.GenericRpcHandler):
+    """Takes the calls of a server to a host."""
+
+    def __init__(self, host: Calls, described: reflection.Handlers) -> None:
+        self._host = host
+        self._waiting: dict[asyncio.Task[Any] | None, _Bell] = {}
+        self._dismissed = False
+        self._handlers = described | self._rpc_handlers()
+        self._services = {path.split("/")[1] for path in self._handlers}
+
+    def _rpc_handlers(self) -> reflection.Handlers:
+        v1 = {rpc.path: self._handler(rpc) for rpc in RPCS.values()}
+        old = {
+            rpc.path.replace(PACKAGE, OLD_PACKAGE): v1[rpc.path]
+            for rpc in RPCS.values()
+            if rpc.in_v1alpha2
+        }
+        return v1 | old
+
+    def _handler(self, rpc: Rpc) -> Handler:
+        answer = self._answer_stream if rpc.streams else self._answer
+
+        async def handle(content: bytes, context: Context) -> bytes | None:
+            try:
+                return await answer(rpc, content, context)
+            except CRIError as error:
+                failure = error
+            except Exception as bug:  # noqa: BLE001  # a client sees no traceback, the log does
+                _LOG.exception("bug in %s", rpc.name)
+                failure = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
+            return await context.abort(_STATUS[failure.code], failure.message)
+
+        if rpc.streams:
+            return grpc.unary_stream_rpc_method_handler(handle)
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
+        """Return the handler of a path; one that refuses for a path that has none."""
+        path = handler_call_details.method
+        return self._handlers.get(path) or _refusal(path, self._services)
+
+    async def _answer(self, rpc: Rpc, content: bytes, context: Context) -> bytes:
+        call = self._begin(rpc, content, context)
+        if not call.done:
+            with self._attended(call, context) as bell:
+                while not call.done:
+                    await self._pause(call, bell)
+        return _encoded(_response(call))
+
+    async def _answer_stream(self, rpc: Rpc, content: bytes, context: Context) -> None:
+        call = self._begin(rpc, content, context)
+        with self._attended(call, context) as bell:
+            ended = False
+            while not ended:
+                # In this order: what was there at the end is sent before the end is.
+                ended = call.done
+                while call.messages:
+                    await _write(context, _encoded(call.messages.popleft()))
+                if not ended:
+                    await self._pause(call, bell)
+        if call.error is not None:
+            raise call.error
+
+    def _begin(self, rpc: Rpc, content: bytes, context: Context) -> "Call":
+        call = self._host.start(
+            rpc,
+            _request(rpc, content),
+            timeout_ns=_timeout_ns(context),
+            metadata=tuple(context.invocation_metadata() or ()),
+            peer="grpc",
+        )
+        if self._host.pace.jumps:
+            # It may have put something into the queue of time that those who wait can leap to.
+            for bell in self._waiting.values():
+                bell.ring()
+        return call
+
+    @contextmanager
+    def _attended(self, call: "Call", context: Context) -> Iterator["_Bell"]:
+        """Have a bell for a call while its client waits. If the client goes, the call is told."""
+        task = asyncio.current_task()
+        bell = self._waiting[task] = _Bell()
+        call.watch(bell.ring)
+        try:
+            yield bell
+        except BaseException:
+            self._host.cancel(call, _cause(call, context))
+            raise
+        finally:
+            del self._waiting[task]
+
+    async def _pause(self, call: "Call", bell: "_Bell") -> None:
+        """Wait until there may be something new; under a pace that jumps, time leaps instead."""
+        # A stream waits by nature: nothing is done for its sake.
+        if not call.rpc.streams and self._host.leap():
+            await asyncio.sleep(0)
+        else:
+            await bell.wait()
+        if self._dismissed and not call.done:
+            # What a client of grpc-go makes of a runtime that goes away.
+            raise CRIError("error reading from server: EOF", Code.UNAVAILABLE)
+
+    async def dismiss(self) -> None:
+        """End all calls that wait; leave those who do not listen behind."""
+        self._dismissed = True
+        tasks = [task for task in self._waiting if task is not None]
+        for bell in self._waiting.values():
+            bell.ring()
+        if tasks:
+            await asyncio.wait(tasks, timeout=FAREWELL_S)
+
+
+class _Bell:
+    """Wakes one coroutine, from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake who waits, or whoever waits next."""
+        with suppress(RuntimeError):  # the loop is closed, so that nobody waits
+            self._loop.call_soon_threadsafe(self._rung.set)
+
+    async def wait(self) -> None:
+        """Wait until it has rung since the last wait."""
+        await self._rung.wait()
+        self._rung.clear()
+
+
+def _request(rpc: Rpc, content: bytes) -> Message:
+    if len(content) > MESSAGE_LIMIT:
+        raise CRIError(
+            f"grpc: received message larger than max ({len(content)} vs. {MESSAGE_LIMIT})",
+            Code.RESOURCE_EXHAUSTED,
+        )
+    try:
+        return rpc.request.FromString(content)
+    except DecodeError:
+        what = "failed to unmarshal the received message" if rpc.streams else _UNMARSHALLING
+        raise CRIError(f"grpc: {what}: {_WIRE}", Code.INTERNAL) from None
+
+
+_UNMARSHALLING = "error unmarshalling request"
+_WIRE = "proto: cannot parse invalid wire-format data"
+
+
+def _response(call: "Call") -> Message:
+    if call.response is not None:
+        return call.response
+    raise call.error or CRIError("neither a response nor an error", Code.INTERNAL)
+
+
+def _encoded(message: Message) -> bytes:
+    content = message.SerializeToString()
+    if len(content) > MESSAGE_LIMIT:
+        raise CRIError(
+            f"grpc: trying to send message larger than max ({len(content)} vs. {MESSAGE_LIMIT})",
+            Code.RESOURCE_EXHAUSTED,
+        )
+    return content
+
+
+async def _write(context: Context, content: bytes) -> None:
+    try:
+        await context.write(content)
+    except grpc.aio.BaseError:
+        # The client went away in between; gRPC takes this end of a handler in silence.
+        raise asyncio.CancelledError from None
+
+
+def _timeout_ns(context: Context) -> int | None:
+    remaining_s: float | None = context.time_remaining()
+    if remaining_s is None:
+        return None
+    return -(-int(remaining_s * 1e9) // TIMEOUT_STEP_NS) * TIMEOUT_STEP_NS
+
+
+def _cause(call: "Call", context: Context) -> CancelledError:
+    """Say why a client has left.
+
+    A client hangs up when its own deadline passes, a little before we would notice; and grpcio
+    gives away up to one percent of a deadline when it sends it.
+    """
+    remaining_s: float | None = context.time_remaining()
+    if remaining_s is None or call.timeout_ns is None:
+        return CancelledError.by_client()
+    slack_ns = TIMEOUT_STEP_NS + call.timeout_ns // 100
+    if remaining_s * 1e9 <= slack_ns:
+        return CancelledError.by_deadline()
+    return CancelledError.by_client()
+
+
+def _refusal(path: str, services: set[str]) -> Handler:
+    service, slash, method = path.removeprefix("/").rpartition("/")
+    if not slash:
+        text = f'malformed method name: "{path}"'
+    elif service in services:
+        text = f"unknown method {method} for service {service}"
+    else:
+        text = f"unknown service {service}"
+
+    async def refuse(_requests: object, context: Context) -> None:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+
+    # A stream, so that it need not wait for a request.
+    return grpc.stream_stream_rpc_method_handler(refuse)

@@ -1,0 +1,238 @@
+"""The owner of a world: the one lock, calls from any thread, and the passing of time.
+
+Handlers run inline, in the thread that calls. What waits is parked in the scheduler and costs no
+thread. Under a pace that is bound to a real clock, one thread of ours wakes when a timer is due.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+from weakref import WeakSet
+
+from google.protobuf.message import Message
+
+import fakecri.core.handlers  # noqa: F401  # fills the registry
+from fakecri.core import pipeline
+from fakecri.core.files import Files, MemoryFiles
+from fakecri.core.image_registry import Registry
+from fakecri.core.pipeline import Call, Metadata
+from fakecri.core.profiles import CONTAINERD
+from fakecri.core.programs import Programs
+from fakecri.core.recorder import Recorder
+from fakecri.core.scheduler import Scheduler
+from fakecri.core.world import Parts, World
+from fakecri.errors import CancelledError, Code, CRIError, Stuck, UsageError
+from fakecri.pace import Manual, Pace
+from fakecri.rpcs import Rpc
+
+PATIENCE_S = 5.0
+"""How long a call with nothing to wait for waits for another thread to do something."""
+
+
+class Host:
+    """A world that any thread may call."""
+
+    def __init__(self, world: World, pace: Pace) -> None:
+        self.world = world
+        self.pace = pace
+        self._lock = threading.RLock()
+        self._progress = threading.Condition(self._lock)
+        self._alarm = threading.Condition(self._lock)
+        self._users: WeakSet[threading.Thread] = WeakSet([threading.current_thread()])
+        self._parked: WeakSet[threading.Thread] = WeakSet()
+        self._calls: set[Call] = set()
+        self._driver: threading.Thread | None = None
+        self._driver_due_ns: int | None = None
+        self._closed = False
+
+    @contextmanager
+    def turn(self) -> Iterator[World]:
+        """Hold the lock, with time brought up to now; on leaving, what is due gets done."""
+        with self._lock:
+            self.pace.follow(self.world)
+            try:
+                yield self.world
+            finally:
+                self.world.scheduler.run()
+                self._set_alarm()
+
+    def start(
+        self,
+        rpc: Rpc,
+        request: Message,
+        *,
+        timeout_ns: int | None = None,
+        metadata: Metadata = (),
+        peer: str = "object",
+    ) -> Call:
+        """Begin a call. It may have ended when this returns; else it is parked."""
+        return self.begin(
+            Call(rpc, request, timeout_ns=timeout_ns, metadata=metadata, peer=peer)
+        )
+
+    def begin(self, call: Call) -> Call:
+        """Begin a call that a face has made."""
+        self._users.add(threading.current_thread())
+        with self.turn():
+            if self._closed:
+                call.end(None, _closed())
+                return call
+            pipeline.start(self.world, call)
+            if not call.done:
+                self._calls.add(call)
+                call.watch(lambda: self._note(call))
+        return call
+
+    def _note(self, call: Call) -> None:
+        if call.done:
+            self._calls.discard(call)
+        self._progress.notify_all()
+
+    def cancel(self, call: Call, error: CancelledError) -> None:
+        """Tell a call that its client is gone; nothing happens to one that has ended."""
+        with self.turn():
+            if not call.done:
+                pipeline.cancel(call, error)
+
+    def finish(self, call: Call) -> None:
+        """Wait, in the calling thread, until the call has ended; virtual time passes meanwhile.
+
+        Stuck where nothing is scheduled, and nobody is there, that could end it.
+        """
+        while not call.done:
+            with self._lock:
+                if not call.done:
+                    self._wait(call)
+
+    def finish_within(self, call: Call, patience_ns: int) -> bool:
+        """Wait likewise, but for `patience_ns` of virtual time at most; return whether it ended."""
+        with self.turn() as world:
+            limit = world.scheduler.sleep(patience_ns)
+            call.watch(lambda: limit.set_result(None) if call.done else None)
+        while not (call.done or limit.done):
+            with self._lock:
+                self._wait(call)
+        return call.done
+
+    def wait_message(self, call: Call) -> bool:
+        """Wait until a stream has a message (True), or has ended without one (False)."""
+        while not (call.messages or call.done):
+            with self._lock:
+                if not (call.messages or call.done):
+                    self._wait(call)
+        return bool(call.messages)
+
+    def leap(self) -> bool:
+        """Under a pace that jumps, go on to the next thing that is due; False: there is none."""
+        with self.turn() as world:
+            due_ns = world.scheduler.next_ns()
+            if not self.pace.jumps or due_ns is None:
+                return False
+            world.scheduler.advance_to(due_ns)
+            return True
+
+    def advance(self, delta_ns: int) -> None:
+        """Let virtual time pass; what falls due meanwhile happens at its time."""
+        if delta_ns < 0:
+            raise UsageError("time does not go backwards")
+        with self.turn() as world:
+            self.pace.skip(world, delta_ns)
+
+    def close(self) -> None:
+        """End every call in flight with UNAVAILABLE, and our thread. Harmless when closed."""
+        with self.turn():
+            self._closed = True
+            for call in tuple(self._calls):
+                call.end(None, _closed())
+            self._alarm.notify_all()
+        driver = self._driver
+        if driver is not None and driver is not threading.current_thread():
+            driver.join()
+
+    # How time passes while a thread waits. The lock is held.
+
+    def _wait(self, call: Call) -> None:
+        me = threading.current_thread()
+        self._parked.add(me)
+        try:
+            self._let_time_pass(call, alone=self._all_others_parked())
+        finally:
+            self._parked.discard(me)
+
+    def _all_others_parked(self) -> bool:
+        return not any(each.is_alive() and each not in self._parked for each in self._users)
+
+    def _let_time_pass(self, call: Call, *, alone: bool) -> None:
+        # A stream waits by nature: it makes time leap only where nothing else would.
+        if (alone or not call.rpc.streams) and self.leap():
+            return
+        if self.pace.real:
+            self._progress.wait()
+        elif alone or not (self._progress.wait(PATIENCE_S) or self._others_may_act(call)):
+            self._give_up(call)
+
+    def _others_may_act(self, call: Call) -> bool:
+        scheduled = self.world.scheduler.next_ns() is not None
+        return call.rpc.streams or (scheduled and not self.pace.jumps)
+
+    def _give_up(self, call: Call) -> None:
+        scheduled = self.world.scheduler.next_ns() is not None
+        why = "nobody calls advance()" if scheduled else "nothing is scheduled"
+        self.cancel(call, CancelledError.by_client())
+        raise Stuck(f"{call.rpc.name} waits for ever: {why}")
+
+    # The thread that wakes when a timer is due, under a pace that is bound to a real clock.
+
+    def _set_alarm(self) -> None:
+        due_ns = self.world.scheduler.next_ns()
+        if not self.pace.real or due_ns is None or self._closed:
+            return
+        if self._driver is None:
+            self._driver = threading.Thread(target=self._drive, name="fakecri-time", daemon=True)
+            self._driver.start()
+        elif self._driver_due_ns is None or due_ns < self._driver_due_ns:
+            self._alarm.notify_all()
+
+    def _drive(self) -> None:
+        with self._lock:
+            while not self._closed:
+                due_ns = self._driver_due_ns = self.world.scheduler.next_ns()
+                self._alarm.wait(self.pace.pause_s(self.world.scheduler.now_ns, due_ns))
+                self._driver_due_ns = due_ns
+                with self.turn():
+                    pass
+
+
+def _closed() -> CRIError:
+    return CRIError("the runtime is closed", Code.UNAVAILABLE)
+
+
+def open_host(
+    *,
+    seed: int = 0,
+    pace: Pace | None = None,
+    files: Files | None = None,
+    record: TextIO | None = None,
+    strict_images: bool = False,
+    keep_calls: int | None = None,
+) -> Host:
+    """Return a host with a new world.
+
+    `files` is where logs and checkpoints go (None: memory), `record` gets the recording as JSON
+    Lines, `strict_images` lets only added images be pulled, `keep_calls` bounds `calls`.
+    """
+    pace = pace or Manual(jumps=True)
+    world = World(
+        Parts(
+            scheduler=Scheduler(pace.start_ns),
+            profile=CONTAINERD,
+            files=files or MemoryFiles(),
+            registry=Registry(strict=strict_images),
+            programs=Programs(),
+            recorder=lambda now_ns: Recorder(now_ns, record.write if record else None, keep_calls),
+            seed=seed,
+        )
+    )
+    world.recorder.header(seed=seed, profile=CONTAINERD.runtime_name)
+    return Host(world, pace)

@@ -1,0 +1,187 @@
+"""The gRPC face: a server on a socket, in a thread of its own or on an event loop."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc.aio
+
+from fakecri import reflection
+from fakecri.endpoints import (
+    SocketFile,
+    TcpAddress,
+    UnixAddress,
+    UnusableAddress,
+    open_socket_file,
+    parse_address,
+)
+from fakecri.errors import UsageError
+from fakecri.face import FAREWELL_S, MESSAGE_LIMIT, Calls, Face
+
+__all__ = ["Server", "UnusableAddress"]
+
+T = TypeVar("T")
+
+_OPTIONS = (
+    # Ours is the limit, because the text is; gRPC's own keeps us from swallowing the world.
+    ("grpc.max_receive_message_length", 4 * MESSAGE_LIMIT),
+    ("grpc.max_send_message_length", -1),
+    # grpc-go takes headers of 16 MiB, and tracing clients send baggage.
+    ("grpc.max_metadata_size", MESSAGE_LIMIT),
+    ("grpc.absolute_max_metadata_size", MESSAGE_LIMIT),
+    # A second server on the same port is a mistake.
+    ("grpc.so_reuseport", 0),
+    # No GOAWAY with too_many_pings, whatever keepalive a client was told to use.
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+)
+
+
+class Server:
+    """Serves a host at an address.
+
+    In a thread of its own (`with Server(...)`, `start`, `stop`) or on the caller's event loop
+    (`async with Server(...)`, `open`, `close`). It can be opened again after it was closed. The
+    host stays open: it is the caller's.
+    """
+
+    def __init__(self, host: Calls, address: str) -> None:
+        """`address`: `unix:///path`, `/path`, or a loopback address with a port (0: any free one).
+
+        UnusableAddress for any other.
+        """
+        self._host = host
+        self._address = parse_address(address)
+        self._endpoint: str | None = None
+        self._socket_file: SocketFile | None = None
+        self._wire: grpc.aio.Server | None = None
+        self._face: Face | None = None
+        self._thread: _LoopThread | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """What a client dials: `unix:///run/cri.sock`, `127.0.0.1:4242`."""
+        if self._endpoint is None:
+            raise UsageError("a server has no endpoint before it was opened")
+        return self._endpoint
+
+    def start(self) -> None:
+        """Open, on an event loop in a thread of our own. UnusableAddress where that cannot be."""
+        if self._thread is not None:
+            raise UsageError("the server is running")
+        thread = _LoopThread()
+        try:
+            thread.run(self.open())
+        except BaseException:
+            thread.close()
+            raise
+        self._thread = thread
+
+    def stop(self, grace_s: float = 0.0) -> None:
+        """Close likewise, and end the thread. Harmless when stopped."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.run(self.close(grace_s))
+            thread.close()
+
+    async def open(self) -> None:
+        """Listen and serve on the running event loop. UnusableAddress where that cannot be."""
+        if self._wire is not None:
+            raise UsageError("the server is running")
+        self._address.check()
+        face = Face(self._host, await reflection.handlers())
+        wire = grpc.aio.server(handlers=[face], options=_OPTIONS)
+        self._endpoint = self._listen(wire)
+        await wire.start()
+        self._wire, self._face = wire, face
+
+    async def close(self, grace_s: float = 0.0) -> None:
+        """Take no more calls; give those in flight `grace_s` seconds, then end them.
+
+        They end with UNAVAILABLE, and for the runtime their clients have hung up.
+        """
+        wire, self._wire = self._wire, None
+        face, self._face = self._face, None
+        if wire is None or face is None:
+            return
+        if self._socket_file is not None:
+            self._socket_file.remove()
+        drained = asyncio.ensure_future(wire.stop(grace_s + 2 * FAREWELL_S))
+        await asyncio.wait([drained], timeout=grace_s)
+        await face.dismiss()
+        await wire.stop(None)
+        await drained
+
+    def _listen(self, wire: grpc.aio.Server) -> str:
+        if isinstance(self._address, UnixAddress):
+            self._socket_file = open_socket_file(
+                self._address, lambda path: _add_port(wire, f"unix:{path}")
+            )
+            return self._address.endpoint
+        port = _add_port(wire, self._address.endpoint)
+        return TcpAddress(self._address.host, port).endpoint
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _add_port(wire: grpc.aio.Server, target: str) -> int:
+    try:
+        return wire.add_insecure_port(target)
+    except RuntimeError as error:
+        raise UnusableAddress(f"cannot listen on {target}: {error}") from error
+
+
+class _LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        # A daemon, so that a server nobody stopped does not keep the process alive.
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="fakecri-grpc", daemon=True
+        )
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def close(self) -> None:
+        """Let the tasks that are left come to their ends, and end the thread."""
+        self.run(_settle())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _settle() -> None:
+    # gRPC goes on for a few turns of the loop after a call has ended and a server has stopped.
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    if rest:
+        await asyncio.wait(rest, timeout=FAREWELL_S)
+    await asyncio.get_running_loop().shutdown_asyncgens()

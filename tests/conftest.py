@@ -1,0 +1,27 @@
+"""Fixtures of all tests: a node behind each face."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import FACES, Node, node
+
+
+@pytest.fixture(params=FACES)
+def face(request: pytest.FixtureRequest) -> str:
+    """Name the face that a behaviour test runs on; it runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture(name="node")
+def _node(face: str) -> Iterator[Node]:
+    """Open an empty node, whose time leaps when a call waits."""
+    with node(face) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ready(node: Node) -> Node:
+    """Return the node with busybox on it."""
+    node.pull()
+    return node

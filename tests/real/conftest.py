@@ -1,0 +1,108 @@
+"""Each test of the suite runs twice: against the fake, and against a real containerd."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.real import install
+from tests.real.containerd import Address, containerd, obstacles
+from tests.real.crictl import Crictl
+from tests.real.runtimes import BUSYBOX, FAKE, REAL, Runtime, Stage, until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REQUIRE = "FAKECRI_REQUIRE_REAL"
+STOP_TIMEOUT_S = 30
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _terminated_like_interrupted() -> Iterator[None]:
+    """A run that is asked to terminate ends its servers first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="session", params=[FAKE, REAL])
+def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
+    """A running server with busybox pulled; one for the whole session."""
+    name = str(request.param)
+    _skip_unless(obstacles() if name == REAL else install.missing("crictl"))
+    with (
+        tempfile.TemporaryDirectory(prefix="fcri-") as home,
+        containerd() if name == REAL else _fakecri(Path(home)) as address,
+    ):
+        crictl = Crictl(_crictl_program(), Path(home) / "crictl.yaml", address.endpoint)
+        crictl.ok("pull", BUSYBOX)
+        yield Runtime(name, crictl, address.registry, address.cgroup_parent)
+
+
+@pytest.fixture
+def crictl(runtime: Runtime) -> Crictl:
+    """crictl, bound to the runtime."""
+    return runtime.crictl
+
+
+@pytest.fixture
+def stage(runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """The maker of this test's pods, whose names nobody else uses."""
+    title = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_"))
+    stage = Stage(runtime, tmp_path, title)
+    yield stage
+    stage.clear()
+
+
+def _skip_unless(reasons: list[str]) -> None:
+    if reasons and os.environ.get(REQUIRE) == "1":
+        pytest.fail(f"{REQUIRE}=1, and " + "; ".join(reasons), pytrace=False)
+    if reasons:
+        pytest.skip("; ".join(reasons))
+
+
+def _crictl_program() -> Path:
+    program = install.find("crictl").path
+    assert program is not None
+    return program
+
+
+@contextmanager
+def _fakecri(home: Path) -> Iterator[Address]:
+    socket = home / "cri.sock"
+    address = Address(f"unix://{socket}", "127.0.0.1:5000", "/fakecri")
+    command = [sys.executable, "-m", "fakecri", "serve", "--listen", address.endpoint]
+    with (
+        (home / "log").open("wb") as log,
+        subprocess.Popen([*command, "--seed", "1"], stdout=log, stderr=log) as server,
+    ):
+        try:
+            probe = Crictl(_crictl_program(), home / "probe.yaml", address.endpoint)
+            until(lambda: _answers(server, probe, home / "log"), "an answer from fakecri")
+            yield address
+        finally:
+            status = _terminate(server)
+    assert status == 0, f"fakecri ended with {status}: {(home / 'log').read_text()}"
+
+
+def _terminate(server: subprocess.Popen[bytes]) -> int:
+    server.terminate()
+    try:
+        return server.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()  # the status tells
+        return server.wait()
+
+
+def _answers(server: subprocess.Popen[bytes], probe: Crictl, log: Path) -> bool:
+    assert server.poll() is None, log.read_text()
+    return probe.run("version").status == 0

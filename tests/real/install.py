@@ -1,0 +1,216 @@
+"""Finds the real tools the suite drives, and installs what is missing.
+
+    python tests/real/install.py             find, build or install; one line for each tool
+    python tests/real/install.py --require   the same, and fail where a tool is still missing
+
+crictl is built from its Go module into `.tools/bin` of the repository. containerd, runc, the CNI
+plugins and a static busybox are Debian's packages; installing them needs root. No service is
+started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = ROOT / ".tools" / "bin"
+COMMAND = "python tests/real/install.py"
+
+CRI_TOOLS = "sigs.k8s.io/cri-tools"
+CRI_TOOLS_VERSION = "v1.36.0"
+CNI_BIN = Path("/usr/lib/cni")
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package, and the file that tells it is there."""
+
+    name: str
+    proof: Path
+
+
+PACKAGES = {
+    "containerd": Package("containerd", Path("/usr/bin/containerd")),
+    "runc": Package("runc", Path("/usr/sbin/runc")),
+    "cni-plugins": Package("containernetworking-plugins", CNI_BIN / "bridge"),
+    "busybox": Package("busybox-static", Path("/bin/busybox")),
+    "ip": Package("iproute2", Path("/sbin/ip")),
+}
+TOOLS = ("crictl", *PACKAGES)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Where a tool is, or why it is not there."""
+
+    name: str
+    path: Path | None
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.how}" + (f" {self.path}" if self.path else "")
+
+
+def find(name: str) -> Tool:
+    """The tool as it is on this machine; nothing is installed."""
+    return _find_crictl() if name == "crictl" else _find_package(name)
+
+
+def provide(name: str) -> Tool:
+    """The tool, built or installed where it is missing and can be."""
+    tool = find(name)
+    if tool.path is not None:
+        return tool
+    return _build_crictl() if name == "crictl" else _install_package(name)
+
+
+def missing(*names: str) -> list[str]:
+    """A sentence for each of these tools that is not there; empty when all are."""
+    tools = [find(name) for name in names]
+    return [f"{tool} (`{COMMAND}` installs it)" for tool in tools if tool.path is None]
+
+
+def _find_crictl() -> Tool:
+    on_path = shutil.which("crictl")
+    candidates = [BIN / "crictl", *([Path(on_path)] if on_path else [])]
+    reasons = []
+    for candidate in candidates:
+        version = _crictl_version(candidate)
+        if version == CRI_TOOLS_VERSION:
+            return Tool("crictl", candidate, "found")
+        reasons.append(f"{candidate} is {version}")
+    return Tool("crictl", None, f"missing: {CRI_TOOLS_VERSION} wanted, " + ", ".join(reasons))
+
+
+def _crictl_version(path: Path) -> str:
+    try:
+        answer = subprocess.run([path, "--version"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "not there"
+    return answer.stdout.split()[-1]
+
+
+def _build_crictl() -> Tool:
+    go = shutil.which("go")
+    if go is None:
+        return Tool("crictl", None, "missing: no go on PATH to build it with")
+    try:
+        _go_build(go, _go_source(go))
+    except subprocess.CalledProcessError as failure:
+        return Tool("crictl", None, f"missing: {_last_line(failure)}")
+    return Tool("crictl", BIN / "crictl", "built")
+
+
+def _go_source(go: str) -> Path:
+    """The directory of the module's source.
+
+    `go install module@version` would do, but it asks the proxy for the list of all versions as
+    well, which a restricted proxy refuses.
+    """
+    query = [go, "mod", "download", "-json", f"{CRI_TOOLS}@{CRI_TOOLS_VERSION}"]
+    subprocess.run(query, check=True, capture_output=True, text=True, cwd="/")
+    place = subprocess.run(
+        [go, "env", "GOMODCACHE"], check=True, capture_output=True, text=True, cwd="/"
+    )
+    return Path(place.stdout.strip()) / f"{CRI_TOOLS}@{CRI_TOOLS_VERSION}"
+
+
+def _go_build(go: str, source: Path) -> None:
+    BIN.mkdir(parents=True, exist_ok=True)
+    stamp = f"-X {CRI_TOOLS}/pkg/version.Version={CRI_TOOLS_VERSION}"
+    build = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", f"-s -w {stamp}"]
+    output = BIN / "crictl"
+    subprocess.run(
+        [*build, "-o", output, "./cmd/crictl"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=source,
+    )
+
+
+def _find_package(name: str) -> Tool:
+    package = PACKAGES[name]
+    if package.proof.exists():
+        return Tool(name, package.proof, "found")
+    return Tool(name, None, f"missing: no {package.proof}, Debian package {package.name}")
+
+
+def _install_package(name: str) -> Tool:
+    apt_get = shutil.which("apt-get")
+    reason = _obstacle_to_apt(apt_get)
+    if reason or apt_get is None:
+        return Tool(name, None, f"missing: {reason}")
+    try:
+        _apt_install(apt_get, PACKAGES[name].name)
+    except subprocess.CalledProcessError as failure:
+        return Tool(name, None, f"missing: {_last_line(failure)}")
+    tool = find(name)
+    return tool if tool.path is None else Tool(name, tool.path, "installed")
+
+
+def _obstacle_to_apt(apt_get: str | None) -> str:
+    if apt_get is None:
+        return "no apt-get here"
+    return "" if os.geteuid() == 0 else "installing a package needs root"
+
+
+def _apt_install(apt_get: str, package: str) -> None:
+    install = [apt_get, "install", "-y", "--no-install-recommends", package]
+    with _no_services():
+        try:
+            _quietly(install)
+        except subprocess.CalledProcessError:
+            _quietly([apt_get, "update"])  # the lists are absent or stale
+            _quietly(install)
+
+
+def _quietly(command: list[str]) -> None:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+
+
+@contextmanager
+def _no_services() -> Iterator[None]:
+    """Forbids the packages to start their services while they are installed."""
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+
+
+def _last_line(failure: subprocess.CalledProcessError) -> str:
+    lines = str(failure.stderr or "").strip().splitlines()
+    return lines[-1] if lines else str(failure)
+
+
+def main() -> int:
+    """Prints a line for each tool; 1 if `--require` is given and one is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--require", action="store_true", help="fail where a tool is missing")
+    arguments = parser.parse_args()
+    tools = [provide(name) for name in TOOLS]
+    for tool in tools:
+        print(tool)  # noqa: T201  # this is its output
+    return int(arguments.require and any(tool.path is None for tool in tools))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
