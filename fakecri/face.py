@@ -7,6 +7,7 @@ that the transport itself makes are those of grpc-go, which real runtimes are se
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -34,6 +35,7 @@ FAREWELL_S = 1.0
 
 TIMEOUT_STEP_NS = 100_000_000
 """Deadlines are rounded up to this, so that what the way took does not show in recordings."""
+_TIMEOUT_STEPS_NS = tuple(TIMEOUT_STEP_NS * steps for steps in (6000, 600, 100, 10, 1))
 
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 _LOG = logging.getLogger(__name__)
@@ -90,11 +92,15 @@ class Face(grpc.GenericRpcHandler):
             try:
                 return await answer(rpc, content, context)
             except CRIError as error:
-                failure = error
+                # Not the error itself: its traceback would keep this frame and the call alive.
+                status, text = _STATUS[error.code], error.message
             except Exception as bug:  # noqa: BLE001  # a client sees no traceback, the log does
                 _LOG.exception("bug in %s", rpc.name)
-                failure = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
-            return await context.abort(_STATUS[failure.code], failure.message)
+                status, text = grpc.StatusCode.INTERNAL, f"{type(bug).__name__}: {bug}"
+            try:
+                return await context.abort(status, text)
+            finally:
+                del context  # the AbortError that gRPC keeps would keep it: see _raisable
 
         if rpc.streams:
             return grpc.unary_stream_rpc_method_handler(handle)
@@ -125,14 +131,15 @@ class Face(grpc.GenericRpcHandler):
                 if not ended:
                     await self._pause(call, bell)
         if call.error is not None:
-            raise call.error
+            raise _raisable(call.error)
 
     def _begin(self, rpc: Rpc, content: bytes, context: Context) -> "Call":
+        metadata = tuple(context.invocation_metadata() or ())
         call = self._host.start(
             rpc,
             _request(rpc, content),
-            timeout_ns=_timeout_ns(context),
-            metadata=tuple(context.invocation_metadata() or ()),
+            timeout_ns=_timeout_ns(context, metadata),
+            metadata=metadata,
             peer="grpc",
         )
         if self._host.pace.jumps:
@@ -214,7 +221,12 @@ _WIRE = "proto: cannot parse invalid wire-format data"
 def _response(call: "Call") -> Message:
     if call.response is not None:
         return call.response
-    raise call.error or CRIError("neither a response nor an error", Code.INTERNAL)
+    raise _raisable(call.error or CRIError("neither a response nor an error", Code.INTERNAL))
+
+
+def _raisable(error: CRIError) -> CRIError:
+    # The recording keeps the error; raised, it would gather tracebacks, and they our frames.
+    return CRIError(error.message, error.code)
 
 
 def _encoded(message: Message) -> bytes:
@@ -235,24 +247,37 @@ async def _write(context: Context, content: bytes) -> None:
         raise asyncio.CancelledError from None
 
 
-def _timeout_ns(context: Context) -> int | None:
+def _timeout_ns(context: Context, metadata: "Metadata") -> int | None:
+    """Return the deadline as the client will have set it: the roundest one that it can be."""
     remaining_s: float | None = context.time_remaining()
     if remaining_s is None:
         return None
-    return -(-int(remaining_s * 1e9) // TIMEOUT_STEP_NS) * TIMEOUT_STEP_NS
+    least_s = remaining_s
+    if any(key == "user-agent" and _CORE_CLIENT in str(value) for key, value in metadata):
+        least_s -= _core_slack_s(remaining_s)
+    least_ns, most_ns = (max(1, round(each * 1e9)) for each in (least_s, remaining_s))
+    rounded = (-(-least_ns // step_ns) * step_ns for step_ns in _TIMEOUT_STEPS_NS)
+    return next(each for each in rounded if each <= most_ns + TIMEOUT_STEP_NS)
+
+
+_CORE_CLIENT = "grpc-c/"  # the library under grpcio, and most others that are not Go or Java
+
+
+def _core_slack_s(timeout_s: float) -> float:
+    """Return what gRPC's C core may add to a timeout, which it sends with three digits."""
+    return 10.0 ** max(-3, math.floor(math.log10(max(timeout_s, 0.001))) - 2)
 
 
 def _cause(call: "Call", context: Context) -> CancelledError:
     """Say why a client has left.
 
-    A client hangs up when its own deadline passes, a little before we would notice; and grpcio
-    gives away up to one percent of a deadline when it sends it.
+    A client hangs up when its own deadline passes, a little before we would notice.
     """
     remaining_s: float | None = context.time_remaining()
     if remaining_s is None or call.timeout_ns is None:
         return CancelledError.by_client()
-    slack_ns = TIMEOUT_STEP_NS + call.timeout_ns // 100
-    if remaining_s * 1e9 <= slack_ns:
+    slack_s = _core_slack_s(call.timeout_ns / 1e9) + TIMEOUT_STEP_NS / 1e9
+    if remaining_s <= slack_s:
         return CancelledError.by_deadline()
     return CancelledError.by_client()
 
@@ -266,8 +291,11 @@ def _refusal(path: str, services: set[str]) -> Handler:
     else:
         text = f"unknown service {service}"
 
-    async def refuse(_requests: object, context: Context) -> None:
-        await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+    async def refuse(requests: object, context: Context) -> None:
+        try:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, text)
+        finally:
+            del requests, context  # as above
 
     # A stream, so that it need not wait for a request.
     return grpc.stream_stream_rpc_method_handler(refuse)

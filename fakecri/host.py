@@ -165,7 +165,8 @@ class Host:
 
     def _let_time_pass(self, call: Call, *, alone: bool) -> None:
         # A stream waits by nature: it makes time leap only where nothing else would.
-        if (alone or not call.rpc.streams) and self.leap():
+        leapt = (alone or not call.rpc.streams) and self.leap()
+        if leapt or call.done or call.messages:  # the attempt has brought time up to now
             return
         if self.pace.real:
             self._progress.wait()

@@ -1,6 +1,7 @@
 """The gRPC face: a server on a socket, in a thread of its own or on an event loop."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
@@ -10,6 +11,7 @@ import grpc.aio
 
 from fakecri import reflection
 from fakecri.endpoints import (
+    Address,
     SocketFile,
     TcpAddress,
     UnixAddress,
@@ -23,6 +25,8 @@ from fakecri.face import FAREWELL_S, MESSAGE_LIMIT, Calls, Face
 __all__ = ["Server", "UnusableAddress"]
 
 T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
 
 _OPTIONS = (
     # Ours is the limit, because the text is; gRPC's own keeps us from swallowing the world.
@@ -59,6 +63,7 @@ class Server:
         self._socket_file: SocketFile | None = None
         self._wire: grpc.aio.Server | None = None
         self._face: Face | None = None
+        self._revival: asyncio.Future[None] | None = None
         self._thread: _LoopThread | None = None
 
     @property
@@ -91,18 +96,43 @@ class Server:
         """Listen and serve on the running event loop. UnusableAddress where that cannot be."""
         if self._wire is not None:
             raise UsageError("the server is running")
-        self._address.check()
+        await self._open(self._address)
+
+    async def _open(self, address: Address) -> None:
+        address.check()
         face = Face(self._host, await reflection.handlers())
         wire = grpc.aio.server(handlers=[face], options=_OPTIONS)
-        self._endpoint = self._listen(wire)
+        self._endpoint = self._listen(wire, address)
+        others = asyncio.all_tasks()
         await wire.start()
+        for task in asyncio.all_tasks() - others:
+            task.add_done_callback(self._revive)
         self._wire, self._face = wire, face
+
+    def _revive(self, task: asyncio.Task[Any]) -> None:
+        # grpc.aio decodes the path of a call where nothing catches what is no UTF-8: one such call
+        # and the task that takes calls is dead.
+        if not task.cancelled() and isinstance(task.exception(), UnicodeDecodeError):
+            self._revival = asyncio.ensure_future(self._reopen())
+
+    async def _reopen(self) -> None:
+        _LOG.warning("gRPC choked on the path of a call: all calls end, and it starts again")
+        await self._close(grace_s=0.0)
+        try:
+            await self._open(parse_address(self.endpoint))
+        except UnusableAddress:
+            _LOG.exception("cannot serve any longer")
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Take no more calls; give those in flight `grace_s` seconds, then end them.
 
         They end with UNAVAILABLE, and for the runtime their clients have hung up.
         """
+        if self._revival is not None:
+            await asyncio.wait([self._revival])
+        await self._close(grace_s)
+
+    async def _close(self, grace_s: float) -> None:
         wire, self._wire = self._wire, None
         face, self._face = self._face, None
         if wire is None or face is None:
@@ -115,14 +145,13 @@ class Server:
         await wire.stop(None)
         await drained
 
-    def _listen(self, wire: grpc.aio.Server) -> str:
-        if isinstance(self._address, UnixAddress):
+    def _listen(self, wire: grpc.aio.Server, address: Address) -> str:
+        if isinstance(address, UnixAddress):
             self._socket_file = open_socket_file(
-                self._address, lambda path: _add_port(wire, f"unix:{path}")
+                address, lambda path: _add_port(wire, f"unix:{path}")
             )
-            return self._address.endpoint
-        port = _add_port(wire, self._address.endpoint)
-        return TcpAddress(self._address.host, port).endpoint
+            return address.endpoint
+        return TcpAddress(address.host, _add_port(wire, address.endpoint)).endpoint
 
     def __enter__(self) -> Self:
         self.start()

@@ -24,7 +24,7 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class Outcome(grpc.Call):  # type: ignore[misc]  # grpc's classes are untyped here
+class Outcome(grpc.Call):
     """What grpc says of a call besides its response."""
 
     def __init__(self, host: Host, call: Call) -> None:
@@ -53,7 +53,7 @@ class Outcome(grpc.Call):  # type: ignore[misc]  # grpc's classes are untyped he
         """Whether the call is in flight."""
         return not self._call.done
 
-    def time_remaining(self) -> float | None:
+    def time_remaining(self) -> float | None:  # type: ignore[override]  # as gRPC does it
         """Return the virtual seconds until the deadline; None: there is none."""
         if self._call.deadline_ns is None:
             return None
@@ -76,7 +76,7 @@ class Outcome(grpc.Call):  # type: ignore[misc]  # grpc's classes are untyped he
         return self._call.error is not None and self._call.error.code is Code.CANCELLED
 
 
-class CallError(Outcome, grpc.RpcError):  # type: ignore[misc]  # likewise
+class CallError(Outcome, grpc.RpcError):
     """An answer that is no response; the CRIError it comes from is its cause."""
 
     def debug_error_string(self) -> str:
@@ -90,7 +90,7 @@ class CallError(Outcome, grpc.RpcError):  # type: ignore[misc]  # likewise
         return f"CallError({self})"
 
 
-class PendingCall(Outcome, grpc.Future):  # type: ignore[misc]  # likewise
+class PendingCall(Outcome, grpc.Future):  # type: ignore[type-arg]  # not generic when it runs
     """A unary call in flight: a `grpc.Future`."""
 
     def done(self) -> bool:

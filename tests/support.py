@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from fakecri.cri import CRI
+from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
 from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
 from fakecri.channel import connect, image_stub, runtime_stub

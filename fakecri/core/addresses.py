@@ -37,3 +37,7 @@ class AddressPool:
         """Free an address; harmless when `holder` does not hold it."""
         if self._taken.get(address) == holder:
             del self._taken[address]
+
+    def taken(self) -> list[str]:
+        """Return the addresses that are held, in the order in which they were given."""
+        return list(self._taken)

@@ -60,7 +60,10 @@ def _duration_s(word: str) -> float:
     digits = number[0] if number else ""
     if not re.fullmatch(r"[0-9]+\.[0-9]*|\.[0-9]+", digits):
         raise UsageError
-    return float(digits) * _whole_s("1" + word[len(digits) :])
+    seconds = float(digits) * _whole_s("1" + word[len(digits) :])
+    if seconds == float("inf"):
+        raise UsageError
+    return seconds
 
 
 def _whole_s(word: str) -> int:
@@ -79,7 +82,7 @@ def _echo(process: Process, _: Surroundings) -> int:
     while words and re.fullmatch(r"-[neE]+", words[0]):
         options += words.pop(0)[1:]
     line, cut = " ".join(words).encode(), False
-    if options.rfind("e") > options.rfind("E"):  # the last one holds
+    if "e" in options:  # -E does not take it back
         line, cut = _unescaped(line)
     process.write(line if cut or "n" in options else line + b"\n")
     return 0

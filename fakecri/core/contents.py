@@ -31,9 +31,9 @@ def _copy(
         try:
             process.write(form.apply(_content(process, surroundings.userland, path)) + form.end())
         except IsADirectoryError as error:
-            status = (
-                0 if form.by_line else complain(process, "cat", f"read error: {error.strerror}")
-            )
+            status = status if form.by_line else 1
+            if not form.letters:
+                complain(process, "cat", f"read error: {error.strerror}")
         except OSError as error:
             text = f"{path}: {error.strerror}" if form.by_line else ""
             status = complain(process, "cat", text or f"can't open '{path}': {error.strerror}")
@@ -58,7 +58,7 @@ class _Form:
     """How content is shown. Lines are counted from one file to the next."""
 
     def __init__(self, letters: set[str]) -> None:
-        self.letters = letters
+        self.letters = letters - {"u"}
         self.visible = bool(letters & set("vte"))
         self.numbered = bool(letters & set("nb"))
         self.by_line = self.numbered and not self.visible

@@ -215,7 +215,10 @@ def _environment(
     for pair in image.recipe.env:
         key, _, value = pair.partition("=")
         environment[key] = value
-    environment.update((each.key, each.value) for each in config.envs)
+    # The contract's values are bytes, as a kernel's are.
+    environment.update(
+        (each.key, each.value.decode(errors="surrogateescape")) for each in config.envs
+    )
     return environment
 
 

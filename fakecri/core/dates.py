@@ -43,7 +43,7 @@ def show_date(process: Process, _: Surroundings) -> int:
     form, text = _format_and_time(options)
     if "D" in options.letters and text is not None:
         return complain(process, "date", "fakecri does not simulate -D")
-    if "r" in options.letters and text is None:
+    if "r" in options.letters:
         path = options.values("r")[-1]
         return complain(process, "date", f"can't stat '{path}': No such file or directory")
     seconds, nanos = divmod(process.wall_ns(), NANOS_PER_SECOND)

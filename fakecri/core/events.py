@@ -32,6 +32,12 @@ class Subscriber:
             yield from self._arrived
         return self._queue.popleft()
 
+    def drain(self) -> list[pb.ContainerEventResponse]:
+        """Return what has arrived and was not taken, without waiting."""
+        events = list(self._queue)
+        self._queue.clear()
+        return events
+
 
 class EventQueue:
     """Gives each event to every subscriber, in one order."""

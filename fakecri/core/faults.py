@@ -30,10 +30,9 @@ class Faults:
         errors = self._errors.get(rpc)
         if errors:
             raise errors.popleft()
-        return
-        yield
+        yield from ()
 
     def after(self, rpc: str, response: Message) -> Waits[Message]:  # noqa: ARG002  # no rule yet
         """Return the answer that the client gets."""
+        yield from ()
         return response
-        yield

@@ -62,8 +62,9 @@ class Stdin:
 
     def feed(self, chunk: bytes) -> None:
         """Add input."""
-        self._chunks.append(chunk)
-        self._arrived.set_result(None)
+        if chunk:  # an empty one would read as the end
+            self._chunks.append(chunk)
+            self._arrived.set_result(None)
 
     def close(self) -> None:
         """No more input will come."""
@@ -115,12 +116,21 @@ class Process:
         try:
             result = program(self)
             code = (yield from result) if isinstance(result, Generator) else result
+            return (code or 0) & 0xFF
         except Signalled as signalled:
             return 128 + signalled.signal
+        except SystemExit as left:
+            return self._exit_code(left.code)
         except Exception:  # noqa: BLE001  # a program that crashes is a process that crashes
             self.error(traceback.format_exc(limit=-1).encode())
             return 1
-        return (code or 0) & 0xFF
+
+    def _exit_code(self, code: object) -> int:
+        """Return what the interpreter makes of `sys.exit(code)`."""
+        if code is None or isinstance(code, int):
+            return (code or 0) & 0xFF
+        self.error(f"{code}\n".encode())
+        return 1
 
     def _ended(self) -> None:
         if self._task is not None and not self.exited.done:
@@ -168,12 +178,14 @@ class Process:
         return self.stdin.read()
 
     def write(self, output: bytes) -> None:
-        """Write to stdout."""
-        self._output("stdout", output)
+        """Write to stdout; a dead process writes nothing, whatever its program still does."""
+        if not self.exited.done:
+            self._output("stdout", output)
 
     def error(self, output: bytes) -> None:
         """Write to stderr, which is stdout on a terminal."""
-        self._output("stdout" if self.spec.tty else "stderr", output)
+        if not self.exited.done:
+            self._output("stdout" if self.spec.tty else "stderr", output)
 
     def wall_ns(self) -> int:
         """What the wall clock shows, in nanoseconds since the epoch."""

@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 SECOND_NS = 1_000_000_000
 
+END_NS = 2**63 - 1 - SECOND_NS
+"""Where time ends, in 2262: later ones do not fit the contract's int64. Nothing is due then."""
+
 Callback: TypeAlias = Callable[[], None]
 
 
@@ -53,7 +56,8 @@ class Scheduler:
         """Call back when time reaches `when_ns`; in this instant if that has passed."""
         self._serial += 1
         timer = Timer(max(when_ns, self.now_ns), self._serial, callback)
-        heappush(self._timers, timer)
+        if timer.when_ns < END_NS:
+            heappush(self._timers, timer)
         return timer
 
     def after(self, delay_ns: int, callback: Callback) -> Timer:
@@ -79,6 +83,7 @@ class Scheduler:
 
     def advance_to(self, when_ns: int) -> None:
         """Move time forward, stopping at each timer on the way. Never moves it back."""
+        when_ns = min(when_ns, END_NS)
         self.run()
         while (due_ns := self.next_ns()) is not None and due_ns <= when_ns:
             self.now_ns = due_ns
@@ -141,9 +146,11 @@ class Future(Generic[T]):
             self._callbacks.append(callback)
 
     def forget(self, callback: Callback) -> None:
-        """Do not call back after all."""
+        """Do not call back after all. A sleep that nobody waits for any more is called off."""
         if callback in self._callbacks:
             self._callbacks.remove(callback)
+        if not self._callbacks and self.timer is not None:
+            self.timer.cancel()
 
     def __iter__(self) -> "Waits[T]":
         if not self.done:
@@ -158,38 +165,42 @@ Waits: TypeAlias = Generator[Future[Any], None, T]
 class Task(Future[T]):
     """A generator that runs in virtual time; as a future, its result."""
 
-    __slots__ = ("_generator", "_waited", "_wake")
+    __slots__ = ("_dropped", "_generator", "_waited", "_wake")
 
     def __init__(self, scheduler: Scheduler, generator: Waits[T]) -> None:
         super().__init__(scheduler)
         self._generator = generator
+        self._dropped = False
         self._waited: Future[Any] | None = None
         self._wake: Callback | None = None
 
     def step(self) -> None:
         """Run until it first waits, or ends."""
-        self._resume(lambda: self._generator.send(None))
+        if not self._dropped:
+            self._resume(lambda: self._generator.send(None))
 
     def throw(self, error: BaseException) -> None:
         """Raise `error` where it waits, in this instant. Harmless when it has ended."""
-        if self.done:
-            return
-        if self._waited is not None and self._wake is not None:
-            self._waited.forget(self._wake)
-        self._resume(lambda: self._generator.throw(error))
+        if not (self.done or self._dropped):
+            self._stop_waiting()
+            self._resume(lambda: self._generator.throw(error))
 
     def drop(self) -> None:
         """Forget it unfinished: its generator is closed, its result never comes."""
         if not self.done:
-            if self._waited is not None and self._wake is not None:
-                self._waited.forget(self._wake)
-            self._waited = self._wake = None
+            self._dropped = True
+            self._stop_waiting()
             self.scheduler.soon(self._close)
 
     def _close(self) -> None:
         # A program that catches everything must not take the runtime with it.
         with suppress(Exception):
             self._generator.close()
+
+    def _stop_waiting(self) -> None:
+        if self._waited is not None and self._wake is not None:
+            self._waited.forget(self._wake)
+        self._waited = self._wake = None
 
     def _resume(self, resume: Callable[[], Future[Any]]) -> None:
         self._waited = self._wake = None
@@ -202,7 +213,12 @@ class Task(Future[T]):
         else:
             self._wait(waited)
 
-    def _wait(self, waited: Future[Any]) -> None:
+    def _wait(self, waited: object) -> None:
+        if not isinstance(waited, Future):
+            mistake = TypeError(f"a program waits with `yield from`; it yielded {waited!r}")
+            self._resume(lambda: self._generator.throw(mistake))
+            return
+
         def wake() -> None:
             # An error may have been thrown in since the wake-up was queued.
             if self._wake is wake:
@@ -226,5 +242,3 @@ def first_of(scheduler: Scheduler, *futures: Future[Any]) -> Waits[None]:
     finally:
         for future in futures:
             future.forget(complete)
-            if not future.done and future.timer is not None:
-                future.timer.cancel()

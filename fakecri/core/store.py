@@ -4,6 +4,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from fakecri.core.executables import quoted
 from fakecri.core.records import Container, Sandbox
 from fakecri.errors import CRIError, NotFoundError, ReservedError
 
@@ -20,7 +21,7 @@ class Names:
         """Hold `name` for the id `holder`; ReservedError says who holds it already."""
         held = self._holders.setdefault(name, holder)
         if held != holder:
-            raise ReservedError(f'name "{name}" is reserved for "{held}"')
+            raise ReservedError(f'name {quoted(name)} is reserved for "{held}"')
 
     def release(self, name: str) -> None:
         """Let go of `name`; harmless when nobody holds it."""

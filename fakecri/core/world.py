@@ -13,6 +13,7 @@ from fakecri.core.faults import Faults
 from fakecri.core.files import Files
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
+from fakecri.core.node import Node
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
@@ -85,6 +86,7 @@ class World:
         self.events = EventQueue(self.scheduler, self.profile.backlog_s * SECOND_NS)
         self.faults = Faults()
         self.tokens = Tokens(self.scheduler)
+        self.node = Node()
         self.meters = Meters()
         self._serials: dict[str, int] = {}
         self._next_pid = 1000
@@ -139,7 +141,7 @@ class World:
         sandbox = thing.parent
         event = pb.ContainerEventResponse(
             container_id=thing.id,
-            container_event_type=kind.value,  # type: ignore[arg-type]  # its number
+            container_event_type=kind.value,
             created_at=self.clock.stamp_ns(),
             pod_sandbox_status=(
                 statuses.sandbox_status(sandbox) if sandbox in self.store.sandboxes else None

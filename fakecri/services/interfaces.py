@@ -2,6 +2,8 @@
 
 Their methods may be called from any thread. A call fails with the `grpc.RpcError` of its RPC, as
 the stub raised it, and with IncompleteResponse where a successful answer lacks what the text says.
+(Go's client rewrites two errors, a pull's UNKNOWN to its bare text and an exec's DEADLINE_EXCEEDED
+to "command timed out"; here `details()` is bare, and `code()` tells of the time.)
 In each method `deadline_s` is what a Go caller puts into the context: seconds from now; the
 earlier of it and the method's own limit counts. Go's `Close` is absent: the connection belongs to
 who made the stub.

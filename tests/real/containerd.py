@@ -8,6 +8,7 @@ nothing stays behind even when the test run is killed. By hand:
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,9 +23,10 @@ from typing import IO, TYPE_CHECKING
 
 from tests.real import install
 from tests.real.registry import catalogue, registry
+from tests.real.runtimes import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 90.0
@@ -125,15 +126,6 @@ def _read_address(stream: IO[bytes] | None) -> Address:
     return Address(**json.loads(line))
 
 
-def until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Returns when the condition holds; TimeoutError after so many seconds."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {timeout_s} s")
-        time.sleep(0.02)
-
-
 def guard(home: Path) -> None:
     """Runs containerd in a directory until standard input ends, then leaves nothing of it."""
     with registry(catalogue()) as registry_address:
@@ -211,7 +203,7 @@ def _wait_until_ready(home: Path, server: subprocess.Popen[bytes]) -> None:
             raise RuntimeError((home / "log").read_text())
         return _crictl(home, "version").returncode == 0
 
-    until(answers, START_TIMEOUT_S, "an answer from containerd")
+    until(answers, "an answer from containerd", START_TIMEOUT_S)
 
 
 def _crictl(home: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -232,7 +224,7 @@ def _clear_away(home: Path, server: subprocess.Popen[bytes]) -> None:
         _crictl(home, "rmp", "--all", "--force")
         server.terminate()
         _reap(server)
-    until(lambda: not _kill_strays(home), STOP_TIMEOUT_S, "the end of all processes")
+    until(lambda: not _kill_strays(home), "the end of all processes", STOP_TIMEOUT_S)
     _unmount_below(home)
     subprocess.run(["ip", "link", "delete", _bridge(home)], check=False, capture_output=True)
     for result in Path("/var/lib/cni/results").glob(f"{_bridge(home)}-*"):
@@ -255,11 +247,21 @@ def _reap(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-def _kill_strays(home: Path) -> list[int]:
-    strays = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _belongs(entry, home)]
-    for pid in strays:
-        os.kill(pid, signal.SIGKILL)
+def _kill_strays(home: Path) -> list[Path]:
+    strays = [entry for entry in Path("/proc").glob("[0-9]*") if _belongs(entry, home)]
+    for stray in strays:
+        with suppress(OSError):  # it has just ended
+            _shim_socket(home, (stray / "cmdline").read_bytes()).unlink(missing_ok=True)
+            os.kill(int(stray.name), signal.SIGKILL)
     return strays
+
+
+def _shim_socket(home: Path, command: bytes) -> Path:
+    """Where a shim with this command line listens, which it cannot clear away when it is killed."""
+    arguments = command.decode().split("\0")
+    shim = arguments[arguments.index("-id") + 1] if "-id" in arguments else ""
+    name = hashlib.sha256(f"{home}/containerd.sock/k8s.io/{shim}".encode()).hexdigest()
+    return Path("/run/containerd/s") / name
 
 
 def _belongs(process: Path, home: Path) -> bool:

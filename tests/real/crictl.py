@@ -7,6 +7,7 @@ import re
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -81,14 +82,17 @@ class Crictl:
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """A run that lasts; it is killed at the end if it has not ended by itself."""
+        """A run that lasts; killed at the end, or when it takes too long, unless it has ended."""
         with subprocess.Popen(
             [*self._command, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         ) as process:
+            too_long = Timer(RUN_TIMEOUT_S, process.kill)
+            too_long.start()
             try:
                 yield process
             finally:
+                too_long.cancel()
                 process.kill()

@@ -22,7 +22,7 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 USERS = "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/sh\n"
-GROUPS = "root:x:0:\nwww-data:x:33:\nusers:x:100:\n"
+GROUPS = "root:x:0:\nwheel:x:10:root\nwww-data:x:33:\nusers:x:100:\n"
 
 
 def digest_of(blob: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -23,11 +24,11 @@ WAIT_TIMEOUT_S = 20.0
 
 # The real one here is containerd 1.6; the fake is modelled on its main branch, before 2.4.
 ABSENT_IN_REAL = {
-    "GetContainerEvents": "containerd has it since 1.7",
-    "RuntimeConfig": "containerd has it since 2.0",
-    "ListMetricDescriptors": "containerd has pod metrics since 2.2",
-    "ListPodSandboxMetrics": "containerd has pod metrics since 2.2",
-    "CheckpointContainer": "containerd has it since 2.0",
+    "GetContainerEvents": "1.6 does not have it yet",
+    "RuntimeConfig": "1.6 does not have it yet",
+    "ListMetricDescriptors": "1.6 does not have pod metrics yet",
+    "ListPodSandboxMetrics": "1.6 does not have pod metrics yet",
+    "CheckpointContainer": "1.6 does not have it yet",
 }
 
 
@@ -160,6 +161,11 @@ class Stage:
         for pod in self.pods:
             if pod in known:
                 crictl.ok("rmp", "--force", pod)
+
+
+def instant(text: str) -> datetime:
+    """A time as crictl prints it. Its digits vary in number, so the texts do not sort."""
+    return datetime.fromisoformat(text)
 
 
 def until(condition: Callable[[], bool], what: str, timeout_s: float = WAIT_TIMEOUT_S) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.real.runtimes import BUSYBOX, Difference, Runtime, Stage
+from tests.real.runtimes import BUSYBOX, Difference, Runtime, Stage, instant
 
 if TYPE_CHECKING:
     from tests.real.crictl import Crictl
@@ -17,22 +17,16 @@ pytestmark = pytest.mark.real
 
 FULL_ID = re.compile(r"[0-9a-f]{64}")
 NEVER = "0001-01-01T00:00:00Z"
-EPOCH = "1970-01-01T00:00:00Z"
 NO_CONTAINER = (
     'rpc error: code = NotFound desc = an error occurred when try to find container "{}": not found'
 )
-START_ERROR = (
-    "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
-    "runc create failed: unable to start container process: "
-)
-
 NAME_TAKEN = Difference(
     real='code = Unknown desc = failed to reserve container name "{name}": ',
     fake=(
         'code = FailedPrecondition desc = failed to reserve container name "{name}"; '
         "check if another CreateContainer request is in progress: "
     ),
-    why="a conflict has its own code, and the text a hint, since 2.0",
+    why="1.6 gives a conflict no code of its own and the text no hint",
 )
 CREATE_IN_STOPPED_POD = Difference(
     real=(
@@ -40,15 +34,13 @@ CREATE_IN_STOPPED_POD = Difference(
         "no running task found: task {pod} not found: not found"
     ),
     fake='code = Unknown desc = sandbox container "{pod}" is not running',
-    why="the sandbox is asked through its controller since 2.0",
+    why="1.6 looks for the task of the sandbox, newer ones at its state",
 )
-STOP_SIGNAL = Difference(
-    real="RUNTIME_DEFAULT", fake="SIGTERM", why="containerd fills it since 2.2"
-)
+STOP_SIGNAL = Difference(real="RUNTIME_DEFAULT", fake="SIGTERM", why="1.6 does not know the field")
 USER: Difference[Any] = Difference(
     real=None,
-    fake={"linux": {"gid": "0", "supplementalGroups": ["0"], "uid": "0"}},
-    why="containerd fills it since 2.0",
+    fake={"linux": {"gid": "0", "supplementalGroups": ["0", "10"], "uid": "0"}},
+    why="1.6 does not know the field",
 )
 
 
@@ -124,7 +116,7 @@ def test_start_prints_the_id_and_the_container_runs(stage: Stage) -> None:
     pod = stage.pod()
     status = pod.status(pod.start("main", "sleep", "300"))
     assert status["state"] == "CONTAINER_RUNNING"
-    assert status["createdAt"] < status["startedAt"]
+    assert instant(status["createdAt"]) < instant(status["startedAt"])
     assert status["finishedAt"] == NEVER
 
 
@@ -144,7 +136,7 @@ def test_a_program_that_ends_leaves_its_code(
     pod = stage.pod()
     status = pod.wait_for_exit(pod.start("main", command))
     assert (status["exitCode"], status["reason"], status["message"]) == (code, reason, "")
-    assert status["createdAt"] < status["finishedAt"]
+    assert instant(status["createdAt"]) < instant(status["finishedAt"])
 
 
 def test_start_of_a_running_container_fails(stage: Stage) -> None:
@@ -163,55 +155,6 @@ def test_start_of_an_exited_container_fails(stage: Stage) -> None:
 def test_start_of_an_unknown_container_fails(crictl: Crictl) -> None:
     error = crictl.fails("start", "deadbeef")
     assert error == f'starting the container "deadbeef": {NO_CONTAINER.format("deadbeef")}'
-
-
-@pytest.mark.parametrize(
-    ("program", "reason"),
-    [
-        ("nosuch", 'exec: "nosuch": executable file not found in $PATH'),
-        ("/bin/nosuch", 'exec: "/bin/nosuch": stat /bin/nosuch: no such file or directory'),
-    ],
-)
-def test_start_of_a_missing_program_fails_for_good(stage: Stage, program: str, reason: str) -> None:
-    pod = stage.pod()
-    made = pod.create("main", program)
-    error = stage.runtime.crictl.fails("start", made)
-    prefix = f'starting the container "{made}": rpc error: code = Unknown desc = '
-    assert error.startswith(prefix + START_ERROR)
-    assert reason in error
-    status = pod.status(made)
-    assert (status["state"], status["exitCode"], status["reason"]) == (
-        "CONTAINER_EXITED",
-        128,
-        "StartError",
-    )
-    assert status["message"] == error.removeprefix(prefix)
-    assert status["startedAt"] == EPOCH
-    assert status["finishedAt"] > status["createdAt"]
-
-
-def test_start_in_a_stopped_pod_fails_for_good(stage: Stage) -> None:
-    pod = stage.pod()
-    made = pod.create("main", "true")
-    stage.runtime.crictl.ok("stopp", pod.id)
-    error = stage.runtime.crictl.fails("start", made)
-    reason = f'sandbox container "{pod.id}" is not running'
-    assert error == f'starting the container "{made}": rpc error: code = Unknown desc = {reason}'
-    status = pod.status(made)
-    assert (status["exitCode"], status["reason"], status["message"]) == (128, "StartError", reason)
-
-
-def test_start_fails_where_the_log_cannot_be_opened(stage: Stage) -> None:
-    file = stage.directory / "file"
-    file.touch()
-    pod = stage.pod(log_directory=f"{file}/below")
-    made = pod.create("main", "true")
-    assert stage.runtime.crictl.fails("start", made) == (
-        f'starting the container "{made}": rpc error: code = Unknown desc = failed to create '
-        "containerd task: failed to create container loggers: failed to create and open log file: "
-        f"mkdir {file}: not a directory"
-    )
-    assert pod.status(made)["reason"] == "StartError"
 
 
 def test_run_makes_a_pod_with_a_running_container(stage: Stage) -> None:
@@ -324,7 +267,7 @@ def _wrong_state(container: str, state: str) -> str:
 
 def _image_id(runtime: Runtime) -> str:
     known = str(runtime.crictl.ok("inspecti", BUSYBOX).json["status"]["id"])
-    return runtime.expects(Difference(real="", fake=known, why="containerd fills it since 2.1"))
+    return runtime.expects(Difference(real="", fake=known, why="1.6 does not know the field"))
 
 
 def _image_spec(image: str) -> dict[str, Any]:

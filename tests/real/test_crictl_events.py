@@ -119,6 +119,7 @@ def _until_subscribed(stage: Stage, events: Iterator[dict[str, Any]]) -> None:
     for event in events:
         if event["containerId"] == first.id and event["containerEventType"] == STARTED:
             return
+    raise AssertionError("crictl events ended without a word of the first pod")
 
 
 def _until_deleted(events: Iterator[dict[str, Any]], pod: Pod) -> list[dict[str, Any]]:

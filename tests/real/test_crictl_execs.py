@@ -31,7 +31,7 @@ def test_exec_prints_what_the_command_prints(stage: Stage) -> None:
         (("hostname",), "stage"),
         (("pwd",), "/"),
         (("id", "-u"), "0"),
-        (("id",), "uid=0(root) gid=0(root) groups=0(root)"),
+        (("id",), "uid=0(root) gid=0(root) groups=0(root),10(wheel)"),
         (("true",), ""),
         (("sleep", "0"), ""),
     ],

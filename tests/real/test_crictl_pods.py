@@ -22,7 +22,7 @@ NO_SANDBOX = (
 NAME_TAKEN = Difference(
     real="code = Unknown",
     fake="code = FailedPrecondition",
-    why="a conflict has its own code since 2.0",
+    why="1.6 gives a conflict no code of its own",
 )
 STOP_OF_NOTHING: Difference[str] = Difference(
     real=(
@@ -30,7 +30,7 @@ STOP_OF_NOTHING: Difference[str] = Difference(
         'an error occurred when try to find sandbox "deadbeef": not found'
     ),
     fake="",
-    why="StopPodSandbox of an unknown sandbox succeeds since 1.7",
+    why="1.6 does not yet let StopPodSandbox of an unknown sandbox succeed",
 )
 
 

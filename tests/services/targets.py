@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -12,8 +13,18 @@ from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
 from fakecri.channel import connect, image_stub, runtime_stub
 from fakecri.services import ImageClient, ImageManagerService, RuntimeClient, RuntimeService
 from tests.real.containerd import containerd, obstacles
+from tests.support import FACES, node
 
 REQUIRE = "FAKECRI_REQUIRE_REAL"
+OF_A_LATER_CONTAINERD = frozenset(
+    {
+        "CheckpointContainer",
+        "GetContainerEvents",
+        "ListPodSandboxMetrics",
+        "RuntimeConfig",
+        "UpdatePodSandboxResources",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -26,18 +37,26 @@ class Services:
     streaming_images: ImageManagerService
     cgroup_parent: str
     log_directory: str
-    lacks: frozenset[str] = frozenset()
+    lacks: frozenset[str]
     """RPCs it does not know."""
 
 
-def services(runtime: RuntimeServiceStub, images: ImageServiceStub, **ways: object) -> Services:
+def services(
+    runtime: RuntimeServiceStub,
+    images: ImageServiceStub,
+    cgroup_parent: str,
+    log_directory: str,
+    lacks: frozenset[str] = frozenset(),
+) -> Services:
     """The services over a pair of stubs."""
     return Services(
         RuntimeClient(runtime),
         ImageClient(images),
         RuntimeClient(runtime, list_streaming=True),
         ImageClient(images, list_streaming=True),
-        **ways,  # type: ignore[arg-type]  # the fields that are left
+        cgroup_parent,
+        log_directory,
+        lacks,
     )
 
 
@@ -56,10 +75,20 @@ def real_containerd() -> Iterator[Services]:
             image_stub(channel),
             cgroup_parent=address.cgroup_parent,
             log_directory=logs,
-            lacks=frozenset({"GetContainerEvents", "RuntimeConfig", "CheckpointContainer"}),
+            lacks=OF_A_LATER_CONTAINERD,
+        )
+
+
+@contextmanager
+def fake(face: str) -> Iterator[Services]:
+    """The fake, behind one of its faces."""
+    with node(face) as opened:
+        yield services(
+            opened.runtime, opened.images, cgroup_parent="/fakecri", log_directory="/var/log/pods"
         )
 
 
 TARGETS: dict[str, Callable[[], AbstractContextManager[Services]]] = {
+    **{face: partial(fake, face) for face in FACES},
     "containerd": real_containerd,
 }

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import grpc
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.services import ExitError
 from tests.services.targets import TARGETS, Services
+from tests.support import refused
 
 IMAGE = pb.ImageSpec(image="docker.io/library/busybox:latest")
 SECOND = pb.ImageSpec(image="docker.io/library/second:1")
@@ -86,17 +88,24 @@ def a_pod(services: Services) -> Iterator[Pod]:
     services.runtime.remove_pod_sandbox(pod_sandbox_id)
 
 
-@contextmanager
-def refused(code: grpc.StatusCode) -> Iterator[None]:
-    """The call inside fails with the code."""
-    with pytest.raises(grpc.RpcError) as caught:
-        yield
-    assert caught.value.code() is code
-
-
 def state_of(services: Services, container_id: str) -> pb.ContainerState.ValueType:
     """The state that ContainerStatus has."""
     return services.runtime.container_status(container_id).status.state
+
+
+def code_of(services: Services, rpc: str, code: grpc.StatusCode) -> grpc.StatusCode:
+    """The code that a runtime refuses with if it knows the RPC, else that it does not."""
+    return grpc.StatusCode.UNIMPLEMENTED if rpc in services.lacks else code
+
+
+@contextmanager
+def known(services: Services, rpc: str) -> Iterator[None]:
+    """What is inside succeeds, or the RPC is one that the runtime does not know."""
+    if rpc not in services.lacks:
+        yield
+        return
+    with refused(grpc.StatusCode.UNIMPLEMENTED):
+        yield
 
 
 def of_container(
@@ -242,30 +251,52 @@ def test_the_pod_cidr_may_be_told(services: Services) -> None:
         services.runtime.update_runtime_config(absurd)
 
 
-def test_the_runtime_tells_its_cgroup_driver_if_it_can(services: Services) -> None:
-    if "RuntimeConfig" not in services.lacks:
+def test_the_runtime_tells_its_cgroup_driver(services: Services) -> None:
+    with known(services, "RuntimeConfig"):
         assert services.runtime.runtime_config().linux.cgroup_driver == pb.CGROUPFS
-        return
-    with refused(grpc.StatusCode.UNIMPLEMENTED):
-        services.runtime.runtime_config()
+
+
+def test_each_metric_of_a_pod_is_described(services: Services, pod: Pod) -> None:
+    pod.start()
+    for runtime in (services.runtime, services.streaming_runtime):
+        with known(services, "ListPodSandboxMetrics"):
+            described = {each.name for each in runtime.list_metric_descriptors()}
+            metrics = {each.pod_sandbox_id: each for each in runtime.list_pod_sandbox_metrics()}
+            of_containers = metrics[pod.id].container_metrics
+            assert {each.name for one in of_containers for each in one.metrics} <= described
+
+
+def test_a_pods_resources_are_updated_where_there_is_a_pod(services: Services, pod: Pod) -> None:
+    shares = pb.LinuxContainerResources(cpu_shares=512)
+    with known(services, "UpdatePodSandboxResources"):
+        services.runtime.update_pod_sandbox_resources(
+            pb.UpdatePodSandboxResourcesRequest(pod_sandbox_id=pod.id, resources=shares)
+        )
+    with refused(code_of(services, "UpdatePodSandboxResources", grpc.StatusCode.NOT_FOUND)):
+        services.runtime.update_pod_sandbox_resources(
+            pb.UpdatePodSandboxResourcesRequest(pod_sandbox_id="absent")
+        )
+
+
+def test_what_is_absent_cannot_be_checkpointed(services: Services, tmp_path: Path) -> None:
+    absent = pb.CheckpointContainerRequest(container_id="absent", location=str(tmp_path / "x.tar"))
+    with refused(code_of(services, "CheckpointContainer", grpc.StatusCode.NOT_FOUND)):
+        services.runtime.checkpoint_container(absent)
 
 
 def test_events_come_in_order_until_they_are_cancelled(services: Services, pod: Pod) -> None:
     events = services.runtime.get_container_events(deadline_s=600.0)
-    if "GetContainerEvents" in services.lacks:
-        with refused(grpc.StatusCode.UNIMPLEMENTED):
-            next(events)
-        return
     container = pod.start()
     services.runtime.stop_container(container, 0)
     services.runtime.remove_container(container)
-    types = []
-    for each in of_container(events, container):
-        types.append(each)
-        if each == LIFE[-1]:
-            break
-    # A subscription is under way, not made, when the method returns: the first may be missed.
-    assert types == LIFE[-len(types) :]
-    assert events.cancel()
-    with refused(grpc.StatusCode.CANCELLED):
-        list(events)
+    with known(services, "GetContainerEvents"):
+        types = []
+        for each in of_container(events, container):
+            types.append(each)
+            if each == LIFE[-1]:
+                break
+        # A subscription is under way when the method returns, not made: the first may be missed.
+        assert types == LIFE[-len(types) :]
+        assert events.cancel()
+        with refused(grpc.StatusCode.CANCELLED):
+            list(events)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import info, lifecycle, statuses
 from fakecri.core.creation import require_short_labels, sandbox_name, user_string
+from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
@@ -14,6 +15,8 @@ from fakecri.core.selection import batches, select_sandboxes
 from fakecri.core.states import Trigger
 from fakecri.core.world import World
 from fakecri.errors import CRIError, wrapped
+
+UNTRUSTED = "io.kubernetes.cri.untrusted-workload"
 
 
 @handles
@@ -29,11 +32,11 @@ def run_pod_sandbox(world: World, request: pb.RunPodSandboxRequest) -> pb.RunPod
         runtime_handler=request.runtime_handler,
         pid=world.new_pid(),
     )
-    with wrapped(f'failed to reserve sandbox name "{sandbox.name}"'):
+    with wrapped(f"failed to reserve sandbox name {quoted(sandbox.name)}"):
         world.store.sandbox_names.reserve(sandbox.name, sandbox.id)
     try:
         _build(world, sandbox)
-    except CRIError:
+    except Exception:
         for address in sandbox.ips:
             world.addresses.release(sandbox.id, address)
         world.store.sandbox_names.release(sandbox.name)
@@ -45,12 +48,8 @@ def run_pod_sandbox(world: World, request: pb.RunPodSandboxRequest) -> pb.RunPod
 
 
 def _build(world: World, sandbox: Sandbox) -> None:
-    handler = sandbox.runtime_handler
-    if handler not in world.profile.runtime_handlers:
-        raise CRIError(
-            f'unable to get OCI runtime for sandbox "{sandbox.id}": '
-            f'no runtime for "{handler}" is configured'
-        )
+    with wrapped(f'unable to get OCI runtime for sandbox "{sandbox.id}"'):
+        _require_handler(world, sandbox)
     if not sandbox.host_network:
         with wrapped(f'failed to setup network for sandbox "{sandbox.id}"'):
             if world.node.network_error:
@@ -66,6 +65,19 @@ def _build(world: World, sandbox: Sandbox) -> None:
             security.run_as_group.value if security.HasField("run_as_group") else None,
         )
     require_short_labels(sandbox.config.labels, f"{failed}: failed to create containerd container")
+
+
+def _require_handler(world: World, sandbox: Sandbox) -> None:
+    handler = sandbox.runtime_handler
+    if sandbox.config.annotations.get(UNTRUSTED) == "true":
+        if handler not in {"", "untrusted"}:
+            raise CRIError("untrusted workload with explicit runtime handler is not allowed")
+        options = sandbox.config.linux.security_context.namespace_options
+        if pb.NODE in {options.network, options.pid, options.ipc}:
+            raise CRIError("untrusted workload with host access is not allowed")
+        handler = "untrusted"
+    if handler not in world.profile.runtime_handlers:
+        raise CRIError(f"no runtime for {quoted(handler)} is configured")
 
 
 def _ensure_sandbox_image(world: World) -> None:
@@ -108,7 +120,7 @@ def remove_pod_sandbox(
 
 
 def _find(world: World, id_: str) -> Sandbox | None:
-    with wrapped(f'an error occurred when try to find sandbox "{id_}"'):
+    with wrapped(f"an error occurred when try to find sandbox {quoted(id_)}"):
         return world.store.sandboxes.find(id_)
 
 

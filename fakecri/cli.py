@@ -1,0 +1,180 @@
+"""The command line: `fakecri serve --listen unix:///run/cri.sock`.
+
+What goes wrong before the server is ready is one line on stderr that starts with `fakecri: `, and
+exit status 2.
+"""
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from fakecri.core.files import Files, MemoryFiles
+from fakecri.endpoints import parse_address
+from fakecri.errors import UsageError
+from fakecri.host import open_host
+from fakecri.logs import DiskFiles
+from fakecri.pace import Pace, parse_pace
+from fakecri.server import Server
+
+KEPT_CALLS = 1000
+"""How many calls a server remembers; the recording has them all."""
+
+_FIRST_FREE_FD = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    try:
+        options = _parser().parse_args(arguments)
+        serve(options)
+    except UsageError as error:
+        sys.stderr.write(f"fakecri: {' '.join(str(error).split())}\n")
+        return 2
+    return 0
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Serve until SIGTERM or SIGINT. UsageError for what the options get wrong."""
+    # Whatever can be refused is, before a file of an earlier run is touched.
+    parse_address(options.listen).check()
+    if options.ready_fd is not None:
+        _check_ready_fd(options.ready_fd)
+    pace, files = _pace(options), _files(options)
+    with ExitStack() as stack:
+        record = stack.enter_context(_open_record(options.record)) if options.record else None
+        host = open_host(
+            seed=options.seed,
+            pace=pace,
+            files=files,
+            record=record,
+            strict_images=options.strict_images,
+            keep_calls=KEPT_CALLS,
+        )
+        stack.callback(host.close)
+        asyncio.run(_serve(Server(host, options.listen), options.ready_fd))
+
+
+async def _serve(server: Server, ready_fd: int | None) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with server:
+        if sys.stdout is not None:  # it is, where the shell closed it
+            _tell(sys.stdout.fileno(), f"fakecri is ready on {server.endpoint}\n")
+        if ready_fd is not None:
+            _tell(ready_fd, f"{server.endpoint}\n")
+            os.close(ready_fd)
+        await stopped.wait()
+
+
+def _pace(options: argparse.Namespace) -> Pace:
+    if options.rate is not None and options.pace != "rate":
+        raise UsageError("--rate goes with --pace rate")
+    return parse_pace(options.pace, 1.0 if options.rate is None else options.rate)
+
+
+def _files(options: argparse.Namespace) -> Files:
+    if options.logs == "disk":
+        try:
+            return DiskFiles(options.log_root)
+        except OSError as error:
+            raise _failure(f"--log-root {options.log_root}", error) from error
+    if options.log_root is not None:
+        raise UsageError("--log-root goes with --logs disk")
+    return MemoryFiles()
+
+
+def _open_record(path: Path) -> TextIO:
+    try:
+        # By lines, so that a runtime that is killed leaves whole ones.
+        return path.open("w", buffering=1, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise _failure(f"--record {path}", error) from error
+
+
+def _check_ready_fd(descriptor: int) -> None:
+    try:
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except (OSError, OverflowError, ValueError):
+        access = os.O_RDONLY
+    if access == os.O_RDONLY or descriptor < _FIRST_FREE_FD:
+        raise UsageError(f"--ready-fd {descriptor}: not a file descriptor from 3 on to write to")
+
+
+def _tell(descriptor: int, line: str) -> None:
+    try:
+        os.write(descriptor, line.encode())
+    except OSError as error:
+        raise _failure(f"cannot tell file descriptor {descriptor}", error) from error
+
+
+def _failure(what: str, error: OSError) -> UsageError:
+    return UsageError(f"{what}: {error.strerror or error}")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise, instead of printing the usage before the message."""
+        raise UsageError(message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="fakecri", description="The container runtime that runs nothing.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve_options(
+        commands.add_parser(
+            "serve", help="serve a runtime on a socket until SIGTERM or SIGINT", allow_abbrev=False
+        )
+    )
+    return parser
+
+
+def _add_serve_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--listen",
+        required=True,
+        metavar="ADDRESS",
+        help="unix:///path, or a loopback address such as 127.0.0.1:0 (port 0: any free one)",
+    )
+    add("--seed", type=int, default=0, help="what ids and all else random follow from (0)")
+    add(
+        "--pace",
+        choices=("manual", "autojump", "system", "rate"),
+        default="rate",
+        help="how time passes (rate)",
+    )
+    add("--rate", type=float, metavar="X", help="X times as fast as real time (1)")
+    add(
+        "--logs",
+        choices=("disk", "memory"),
+        default="disk",
+        help="where container logs and checkpoints go (disk)",
+    )
+    add("--log-root", type=Path, metavar="DIR", help="a directory that stands for / of the node")
+    add("--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines")
+    add("--strict-images", action="store_true", help="pull only images that were added")
+    add(
+        "--ready-fd",
+        type=int,
+        metavar="N",
+        help="a file descriptor that gets the endpoint as a line, and is closed, once ready",
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("fakecri")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,118 @@
+"""The `info` maps of verbose answers, with the JSON that crictl flattens into its own.
+
+A value that begins with `{` must be an object; any other is shown as it is, without its quotes.
+"""
+
+from typing import Any
+
+from fakecri.core.cni import cni_config, cni_result, load_status, netns_path
+from fakecri.core.daemon_config import RUNTIME_TYPE, SNAPSHOTTER, daemon_config
+from fakecri.core.go_json import go_json, omit_empty
+from fakecri.core.image_registry import ImageContent
+from fakecri.core.oci_pause import sandbox_spec
+from fakecri.core.oci_spec import container_spec
+from fakecri.core.records import Container, Sandbox
+from fakecri.core.states import SandboxState
+from fakecri.core.world import World
+
+GO_VERSION = "go1.27.3"
+
+_QUIET_SANDBOX = {
+    "pid": 0,
+    "processStatus": "",
+    "netNamespaceClosed": False,
+    "image": "",
+    "snapshotKey": "",
+    "snapshotter": "",
+    "runtimeType": "",
+    "runtimeOptions": None,
+    "config": None,
+    "runtimeSpec": None,
+    "cniResult": None,
+    "sandboxMetadata": None,
+}
+_QUIET_SANDBOX_JSON = go_json(_QUIET_SANDBOX)
+
+
+def sandbox_info(world: World, sandbox: Sandbox, *, verbose: bool) -> dict[str, str]:
+    """Return PodSandboxStatusResponse.info, which is there even if nobody asked (lifecycle 6.3)."""
+    updated = _updated(sandbox)
+    if verbose:
+        return {"info": go_json(_sandbox(world, sandbox) | updated)}
+    return {"info": go_json(_QUIET_SANDBOX | updated) if updated else _QUIET_SANDBOX_JSON}
+
+
+def _updated(sandbox: Sandbox) -> dict[str, Any]:
+    if sandbox.overhead is None and sandbox.resources is None:
+        return {}
+    return {
+        "overhead": omit_empty(linux=sandbox.overhead),
+        "resources": omit_empty(linux=sandbox.resources),
+    }
+
+
+def _sandbox(world: World, sandbox: Sandbox) -> dict[str, Any]:
+    alive = sandbox.state is SandboxState.READY
+    return {
+        "pid": sandbox.pid if alive else 0,
+        "processStatus": "running" if alive else "deleted",
+        "netNamespaceClosed": sandbox.netns_closed and not sandbox.host_network,
+        "image": world.profile.sandbox_image,
+        **_runtime(sandbox.id),
+        "config": sandbox.config,
+        "runtimeSpec": sandbox_spec(world, sandbox),
+        "cniResult": cni_result(sandbox),
+        "sandboxMetadata": {"Version": "v1", "Metadata": _metadata(sandbox)},
+    }
+
+
+def _runtime(id_: str) -> dict[str, Any]:
+    # The options are null: a message in which nothing is set comes out of the database as nil.
+    runtime = {"runtimeType": RUNTIME_TYPE, "runtimeOptions": None}
+    return {"snapshotKey": id_, "snapshotter": SNAPSHOTTER, **runtime}
+
+
+def _metadata(sandbox: Sandbox) -> dict[str, Any]:
+    ip, *others = sandbox.ips or ("",)
+    return {
+        "ID": sandbox.id,
+        "Name": sandbox.name,
+        "Config": sandbox.config,
+        "NetNSPath": netns_path(sandbox),
+        "IP": ip,
+        "AdditionalIPs": others or None,
+        "RuntimeHandler": sandbox.runtime_handler,
+        "CNIResult": cni_result(sandbox),
+        "ProcessLabel": "",
+    }
+
+
+def container_info(world: World, container: Container) -> dict[str, str]:
+    """Return ContainerStatusResponse.info (lifecycle 12.4)."""
+    facts = {
+        "sandboxID": container.parent.id,
+        "pid": container.pid,
+        "removing": container.removing,
+        **_runtime(container.id),
+        "config": container.config,
+        "runtimeSpec": container_spec(world, container),
+    }
+    return {"info": go_json(facts)}
+
+
+def image_info(content: ImageContent) -> dict[str, str]:
+    """Return ImageStatusResponse.info (images 1.5.2)."""
+    spec = content.config_json.decode()  # JSON of Go's already
+    return {"info": f'{{"chainID":{go_json(content.chain_id)},"imageSpec":{spec}}}'}
+
+
+def node_info(world: World) -> dict[str, str]:
+    """Return StatusResponse.info (images 4.1.4). The statuses of loading are no JSON."""
+    loaded = load_status(world.node)
+    return {
+        "config": go_json(daemon_config(world.profile)),
+        "golang": go_json(GO_VERSION),
+        "cniconfig": go_json(cni_config(world.node)),
+        "lastCNILoadStatus.default": loaded,
+        "lastCNILoadStatus": loaded,
+    }

@@ -1,0 +1,16 @@
+"""What is true of the node itself, beside its sandboxes, containers and images."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Node:
+    """The node's own condition; a test may change it at any time."""
+
+    network_error: str = ""
+    """Why the pod network is not ready; empty: it is."""
+    deprecations: Mapping[str, str] = field(default_factory=dict)
+    """What containerd warns of: id to text."""
+    streaming_address: str = "127.0.0.1:10010"
+    """Where the URLs of Exec, Attach and PortForward lead."""

@@ -1,0 +1,254 @@
+"""The command line, as a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import grpc
+import pytest
+
+from fakecri import cli
+from fakecri.api import runtime_pb2 as pb
+from fakecri.channel import connect, image_stub, runtime_stub
+from tests.server.served import PATIENCE_S, until
+from tests.support import create_request, refused, sandbox_config
+
+READY = "fakecri is ready on "
+COMMAND = [sys.executable, "-W", "error", "-m", "fakecri"]
+LIST = pb.ListPodSandboxRequest()
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="fakecri-") as path:
+        yield Path(path)
+
+
+class Serving:
+    """A `fakecri serve` that is ready."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith(READY), line
+        self.endpoint = line.removeprefix(READY).strip()
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Send a signal; return the exit status, and what came on stdout and stderr since."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def serving(address: object, *options: object, pass_fds: tuple[int, ...] = ()) -> Iterator[Serving]:
+    """Serve at an address while the context lasts."""
+    arguments = [*COMMAND, "serve", "--listen", str(address), *map(str, options)]
+    with subprocess.Popen(
+        arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=pass_fds,
+        cwd=Path(cli.__file__).parents[1],
+    ) as process:
+        try:
+            yield Serving(process)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_serves_until_it_is_told_to_stop(directory: Path, number: int) -> None:
+    address = directory / "cri.sock"
+    with serving(address, "--log-root", directory / "root") as server:
+        assert server.endpoint == f"unix://{address}"
+        with connect(server.endpoint) as channel:
+            assert not runtime_stub(channel).ListPodSandbox(LIST).items
+            events = runtime_stub(channel).GetContainerEvents(pb.GetEventsRequest())
+            assert server.stop(number) == (0, "", "")
+            with refused(grpc.StatusCode.UNAVAILABLE):
+                next(events)
+    assert not address.exists()
+
+
+def test_serve_at_port_0_says_which_port_it_got() -> None:
+    with serving("localhost:0", "--logs", "memory") as server, connect(server.endpoint) as channel:
+        assert not runtime_stub(channel).ListPodSandbox(LIST).items
+        assert server.stop() == (0, "", "")
+
+
+def test_serve_tells_a_file_descriptor_that_it_is_ready(directory: Path) -> None:
+    read, write = os.pipe()
+    with serving(f"{directory}/s", "--ready-fd", write, pass_fds=(write,)) as server:
+        os.close(write)
+        with os.fdopen(read) as pipe:
+            assert pipe.read() == f"unix://{directory}/s\n"  # read to the end: it was closed
+        assert server.stop() == (0, "", "")
+
+
+def test_serve_records_what_it_is_asked(directory: Path) -> None:
+    record = directory / "calls.jsonl"
+    with serving(f"{directory}/s", "--record", record, "--seed", 7) as server:
+        with connect(server.endpoint) as channel:
+            runtime_stub(channel).ListPodSandbox(LIST)
+        assert server.stop() == (0, "", "")
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    assert lines[0]["seed"] == 7
+    assert "ListPodSandbox" in {line.get("rpc") for line in lines}
+
+
+def test_a_recording_is_whole_when_serve_is_killed(directory: Path) -> None:
+    record = directory / "calls.jsonl"
+    with serving(f"{directory}/s", "--record", record) as server:
+        with connect(server.endpoint) as channel:
+            runtime_stub(channel).ListPodSandbox(LIST)
+        assert server.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    lines = record.read_text().splitlines()
+    assert "ListPodSandbox" in {json.loads(line).get("rpc") for line in lines}
+
+
+def test_serve_takes_over_from_one_that_was_killed(directory: Path) -> None:
+    address = directory / "cri.sock"
+    with serving(address) as killed:
+        killed.stop(signal.SIGKILL)
+    assert address.is_socket()
+    with serving(address) as server, connect(server.endpoint) as channel:
+        assert not runtime_stub(channel).ListPodSandbox(LIST).items
+
+
+def test_time_and_logs_are_real_unless_told_otherwise(directory: Path) -> None:
+    root = directory / "root"
+    with (
+        serving(directory / "s", "--log-root", root) as server,
+        connect(server.endpoint) as channel,
+    ):
+        stub = runtime_stub(channel)
+        image = pb.PullImageRequest(image=pb.ImageSpec(image="busybox"))
+        image_stub(channel).PullImage(image)
+        sandbox = stub.RunPodSandbox(pb.RunPodSandboxRequest(config=sandbox_config()))
+        created = stub.CreateContainer(create_request(sandbox.pod_sandbox_id, "echo", "hello"))
+        stub.StartContainer(pb.StartContainerRequest(container_id=created.container_id))
+        status = pb.ContainerStatusRequest(container_id=created.container_id)
+        until(lambda: stub.ContainerStatus(status).status.state == pb.CONTAINER_EXITED)
+        (log,) = root.rglob("*.log")
+        assert log.read_text().endswith(" stdout F hello\n")
+        age_ns = time.time_ns() - stub.ContainerStatus(status).status.created_at
+        assert 0 <= age_ns < 600e9
+
+
+def test_under_autojump_nobody_waits(directory: Path) -> None:
+    with (
+        serving(directory / "s", "--pace", "autojump", "--logs", "memory") as server,
+        connect(server.endpoint) as channel,
+    ):
+        stub = runtime_stub(channel)
+        image_stub(channel).PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="busybox")))
+        sandbox = stub.RunPodSandbox(pb.RunPodSandboxRequest(config=sandbox_config()))
+        created = stub.CreateContainer(create_request(sandbox.pod_sandbox_id, "sleep", "7200"))
+        stub.StartContainer(pb.StartContainerRequest(container_id=created.container_id))
+        stub.StopContainer(
+            pb.StopContainerRequest(container_id=created.container_id, timeout=3600), timeout=7200
+        )
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("fakecri ")
+
+
+def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["serve", "--help"])
+    assert end.value.code == 0
+    assert "--ready-fd" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("bogus", "argument COMMAND: invalid choice: 'bogus' (choose from 'serve')"),
+        ("serve", "the following arguments are required: --listen"),
+        ("serve --listen {}/s --bogus", "unrecognized arguments: --bogus"),
+        ("serve --listen {}/s --rec x", "unrecognized arguments: --rec x"),
+        ("serve --listen {}/s --seed x", "argument --seed: invalid int value: 'x'"),
+        ("serve --listen {}/s --rate 0", "a rate must be greater than 0, and 0.0 is not"),
+        ("serve --listen {}/s --rate 2 --pace manual", "--rate goes with --pace rate"),
+        ("serve --listen {}/s --logs memory --log-root /x", "--log-root goes with --logs disk"),
+        ("serve --listen {}/s --log-root {}/file", "--log-root {}/file: File exists"),
+        ("serve --listen {}/s --record {}/no/x", "--record {}/no/x: No such file or directory"),
+        ("serve --listen {}/s --record {}", "--record {}: Is a directory"),
+        (
+            "serve --listen {}/s --ready-fd 1",
+            "--ready-fd 1: not a file descriptor from 3 on to write to",
+        ),
+        (
+            "serve --listen {}/s --ready-fd 12345",
+            "--ready-fd 12345: not a file descriptor from 3 on to write to",
+        ),
+        (
+            "serve --listen {}/s --ready-fd 99999999999999",
+            "--ready-fd 99999999999999: not a file descriptor from 3 on to write to",
+        ),
+        ("serve --listen {}/file", "{}/file exists and is not a socket"),
+        ("serve --listen {}/no/s", "the directory of the socket {}/no/s does not exist"),
+        ("serve --listen unix:s", "'unix:s' has no absolute path: write unix:///path"),
+        (
+            "serve --listen 0.0.0.0:0",
+            "'0.0.0.0:0' is not on the loopback interface, and whoever reaches a runtime owns it",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_status_2(
+    directory: Path, capsys: pytest.CaptureFixture[str], arguments: str, why: str
+) -> None:
+    (directory / "file").touch()
+    assert cli.main(arguments.replace("{}", str(directory)).split()) == 2
+    assert capsys.readouterr() == ("", f"fakecri: {why.replace('{}', str(directory))}\n")
+
+
+def test_a_descriptor_that_only_reads_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    read, write = os.pipe()
+    assert cli.main(["serve", "--listen", "127.0.0.1:0", "--ready-fd", str(read)]) == 2
+    os.close(read)
+    os.close(write)
+    assert "--ready-fd" in capsys.readouterr().err
+
+
+def test_a_process_that_fails_says_one_line(directory: Path) -> None:
+    with serving(directory / "s") as server:
+        second = [*COMMAND, "serve", "--listen", server.endpoint]
+        failed = subprocess.run(second, capture_output=True, text=True, check=False)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr == f"fakecri: another server listens on {directory}/s\n"
+
+
+def test_a_live_socket_spares_the_recording_of_its_server(directory: Path) -> None:
+    record = directory / "calls.jsonl"
+    with serving(directory / "s", "--record", record) as server:
+        before = record.read_text()
+        again = ["serve", "--listen", server.endpoint, "--record", str(record)]
+        assert cli.main(again) == 2
+        assert record.read_text() == before != ""
+
+
+def test_whoever_wanted_to_know_may_be_gone(directory: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [*COMMAND, "serve", "--listen", f"{directory}/s", "--ready-fd", str(write)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, pass_fds=(write,))
+    os.close(write)
+    assert ended.returncode == 2
+    assert ended.stderr == f"fakecri: cannot tell file descriptor {write}: Broken pipe\n"
+    assert list(directory.iterdir()) == []
