@@ -147,54 +147,56 @@ class SocketFile:
 def open_socket_file(address: UnixAddress, listen: Callable[[str], object]) -> SocketFile:
     """Call `listen(path)` so that the socket appears at its address at once, and with mode 0600.
 
-    `listen` binds and listens at the path it is given, which is a short one in a private directory
-    beside the address: there nobody can dial while the mode is still what the umask made it, and
-    the umask, which belongs to all threads, is left alone. A stale socket file is replaced; all
-    else that is at the address is UnusableAddress.
+    `listen` binds and listens at the path it is given, which is in a private directory beside the
+    address: there nobody can dial while the mode is still what the umask made it, and the umask,
+    which belongs to all threads, is left alone. A stale socket file is replaced; all else that is
+    at the address is UnusableAddress.
     """
     parent, name = os.path.split(address.path)
     _check_directory(address.path)
     try:
-        with _locked(parent) as directory, _private_directory(parent) as private:
+        with (
+            _locked(parent),
+            tempfile.TemporaryDirectory(prefix=".fakecri-", dir=parent) as private,
+        ):
             _check_replaceable(address.path)
-            listen(f"/proc/self/fd/{private.descriptor}/{private.name}")
-            # No link can stand in its place: the directory is ours alone.
-            Path(parent, private.name, private.name).chmod(0o600)
-            os.rename(private.name, name, src_dir_fd=private.descriptor, dst_dir_fd=directory)
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            file = Path(private, name)
+            with _bindable(file) as path:
+                listen(path)
+            file.chmod(0o600)
+            status = file.lstat()
+            file.rename(address.path)
     except OSError as error:
         raise _unusable(address.path, error) from None
     return SocketFile(address.path, status.st_dev, status.st_ino)
 
 
 @contextmanager
-def _locked(directory: str) -> Iterator[int]:
-    """Open a directory, and let no two servers look for a stale socket in it at the same time."""
+def _locked(directory: str) -> Iterator[None]:
+    """Let no two servers look for a stale socket in a directory at the same time."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
+        yield
     finally:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class _PrivateDirectory:
-    descriptor: int
-    name: str
-
-
 @contextmanager
-def _private_directory(parent: str) -> Iterator[_PrivateDirectory]:
-    with tempfile.TemporaryDirectory(prefix=".fakecri-", dir=parent) as path:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            # The random name serves for the socket too: servers that unlink, when they stop, the
-            # path they once bound (by a descriptor that may be another directory's by then) must
-            # not find anything there.
-            yield _PrivateDirectory(descriptor, Path(path).name)
-        finally:
-            os.close(descriptor)
+def _bindable(file: Path) -> Iterator[str]:
+    """Return a path to a file that does not exist yet, short enough for a socket."""
+    if len(os.fsencode(file)) <= PATH_LIMIT:
+        yield str(file)
+        return
+    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # A server that stops unlinks the path it once bound, and by then the descriptor may be
+        # another directory's: a name that was drawn is in no other.
+        drawn = Path(file.parent, file.parent.name)
+        yield f"/proc/self/fd/{descriptor}/{drawn.name}"
+        drawn.rename(file)
+    finally:
+        os.close(descriptor)
 
 
 def _check_directory(path: str) -> None:

@@ -71,7 +71,8 @@ class Face(grpc.GenericRpcHandler):
 
     def __init__(self, host: Calls, described: reflection.Handlers) -> None:
         self._host = host
-        self._waiting: dict[asyncio.Task[Any] | None, _Bell] = {}
+        self._waiting: dict[_Bell, asyncio.Task[Any] | None] = {}
+        self._closing = False
         self._dismissed = False
         self._handlers = described | self._rpc_handlers()
         self._services = {path.split("/")[1] for path in self._handlers}
@@ -134,6 +135,8 @@ class Face(grpc.GenericRpcHandler):
             raise _raisable(call.error)
 
     def _begin(self, rpc: Rpc, content: bytes, context: Context) -> "Call":
+        if self._closing:
+            raise _gone()
         metadata = tuple(context.invocation_metadata() or ())
         call = self._host.start(
             rpc,
@@ -144,15 +147,15 @@ class Face(grpc.GenericRpcHandler):
         )
         if self._host.pace.jumps:
             # It may have put something into the queue of time that those who wait can leap to.
-            for bell in self._waiting.values():
+            for bell in self._waiting:
                 bell.ring()
         return call
 
     @contextmanager
     def _attended(self, call: "Call", context: Context) -> Iterator["_Bell"]:
         """Have a bell for a call while its client waits. If the client goes, the call is told."""
-        task = asyncio.current_task()
-        bell = self._waiting[task] = _Bell()
+        bell = _Bell()
+        self._waiting[bell] = asyncio.current_task()
         call.watch(bell.ring)
         try:
             yield bell
@@ -160,7 +163,7 @@ class Face(grpc.GenericRpcHandler):
             self._host.cancel(call, _cause(call, context))
             raise
         finally:
-            del self._waiting[task]
+            del self._waiting[bell]
 
     async def _pause(self, call: "Call", bell: "_Bell") -> None:
         """Wait until there may be something new; under a pace that jumps, time leaps instead."""
@@ -170,17 +173,24 @@ class Face(grpc.GenericRpcHandler):
         else:
             await bell.wait()
         if self._dismissed and not call.done:
-            # What a client of grpc-go makes of a runtime that goes away.
-            raise CRIError("error reading from server: EOF", Code.UNAVAILABLE)
+            raise _gone()
 
-    async def dismiss(self) -> None:
-        """End all calls that wait; leave those who do not listen behind."""
+    async def dismiss(self, grace_s: float) -> None:
+        """Refuse calls from now on; end those that still wait when `grace_s` seconds have passed.
+
+        Who does not listen to that is left behind.
+        """
+        self._closing = True
+        await self._emptied(grace_s)
         self._dismissed = True
-        tasks = [task for task in self._waiting if task is not None]
-        for bell in self._waiting.values():
+        for bell in self._waiting:
             bell.ring()
-        if tasks:
-            await asyncio.wait(tasks, timeout=FAREWELL_S)
+        await self._emptied(FAREWELL_S)
+
+    async def _emptied(self, patience_s: float) -> None:
+        tasks = [task for task in self._waiting.values() if task is not None]
+        if tasks and patience_s > 0:
+            await asyncio.wait(tasks, timeout=patience_s)
 
 
 class _Bell:
@@ -227,6 +237,11 @@ def _response(call: "Call") -> Message:
 def _raisable(error: CRIError) -> CRIError:
     # The recording keeps the error; raised, it would gather tracebacks, and they our frames.
     return CRIError(error.message, error.code)
+
+
+def _gone() -> CRIError:
+    # What a client of grpc-go makes of a runtime that goes away.
+    return CRIError("error reading from server: EOF", Code.UNAVAILABLE)
 
 
 def _encoded(message: Message) -> bytes:

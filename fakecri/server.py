@@ -6,6 +6,7 @@ import threading
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import grpc.aio
 
@@ -25,6 +26,9 @@ from fakecri.face import FAREWELL_S, MESSAGE_LIMIT, Calls, Face
 __all__ = ["Server", "UnusableAddress"]
 
 T = TypeVar("T")
+
+LINGER_S = 0.1
+"""How long the calls that are not the host's, such as watches of health, hold up a stop."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -139,16 +143,13 @@ class Server:
             return
         if self._socket_file is not None:
             self._socket_file.remove()
-        drained = asyncio.ensure_future(wire.stop(grace_s + 2 * FAREWELL_S))
-        await asyncio.wait([drained], timeout=grace_s)
-        await face.dismiss()
-        await wire.stop(None)
-        await drained
+        await face.dismiss(grace_s)
+        await wire.stop(LINGER_S)
 
     def _listen(self, wire: grpc.aio.Server, address: Address) -> str:
         if isinstance(address, UnixAddress):
             self._socket_file = open_socket_file(
-                address, lambda path: _add_port(wire, f"unix:{path}")
+                address, lambda path: _add_port(wire, f"unix:{quote(path)}")
             )
             return address.endpoint
         return TcpAddress(address.host, _add_port(wire, address.endpoint)).endpoint

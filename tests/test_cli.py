@@ -72,8 +72,8 @@ def test_serve_serves_until_it_is_told_to_stop(directory: Path, number: int) -> 
     with serving(address, "--log-root", directory / "root") as server:
         assert server.endpoint == f"unix://{address}"
         with connect(server.endpoint) as channel:
-            assert not runtime_stub(channel).ListPodSandbox(LIST).items
             events = runtime_stub(channel).GetContainerEvents(pb.GetEventsRequest())
+            assert not runtime_stub(channel).ListPodSandbox(LIST).items
             assert server.stop(number) == (0, "", "")
             with refused(grpc.StatusCode.UNAVAILABLE):
                 next(events)

@@ -12,7 +12,14 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.rpcs import RPCS, Rpc
 from tests.invariants import check_store
 from tests.messages import messages
-from tests.support import FACES, Node, node, own_pid_namespace
+from tests.support import (
+    FACES,
+    Node,
+    create_request,
+    node,
+    own_pid_namespace,
+    sandbox_config,
+)
 
 KNOWN = "0123456789abcdef"
 IDS = st.sampled_from(["sandbox", "container", "gone", "", KNOWN, "a"])
@@ -68,7 +75,7 @@ def populated(opened: Node) -> dict[str, str]:
 
 @pytest.mark.parametrize("face", FACES)
 @settings(
-    max_examples=60,
+    max_examples=150,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -86,7 +93,7 @@ def test_no_sequence_of_calls_breaks_a_runtime(face: str, made: list[tuple[Rpc, 
 @pytest.mark.parametrize("rpc", list(RPCS.values()), ids=lambda rpc: rpc.name)
 def test_each_rpc_takes_any_message(rpc: Rpc) -> None:
     @settings(
-        max_examples=40,
+        max_examples=100,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
@@ -98,6 +105,44 @@ def test_each_rpc_takes_any_message(rpc: Rpc) -> None:
             check_store(opened.cri.host.world)
 
     check()
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    pod=messages(pb.PodSandboxConfig.DESCRIPTOR, IDS),
+    container=messages(pb.ContainerConfig.DESCRIPTOR, IDS),
+    update=messages(pb.LinuxContainerResources.DESCRIPTOR, IDS),
+)
+def test_good_configs_with_anything_added_live_or_leave_no_trace(
+    pod: Any, container: Any, update: Any
+) -> None:
+    with node("object") as opened:
+        ids = populated(opened)
+        ran = pb.RunPodSandboxRequest(config=sandbox_config("other"))
+        ran.config.MergeFrom(with_ids(pod, ids))
+        created = create_request(ids["sandbox"], "sleep", "5", name="other")
+        created.config.MergeFrom(with_ids(container, ids))
+        created.sandbox_config.MergeFrom(pod)
+        for name, request in (("RunPodSandbox", ran), ("CreateContainer", created)):
+            code = outcome(opened, RPCS[name], request)
+            assert code is not grpc.StatusCode.INTERNAL
+            check_store(opened.cri.host.world)
+        for each in opened.runtime.ListContainers(pb.ListContainersRequest()).containers:
+            requests = (
+                pb.StartContainerRequest(container_id=each.id),
+                pb.UpdateContainerResourcesRequest(container_id=each.id, linux=update),
+                pb.ContainerStatusRequest(container_id=each.id, verbose=True),
+                pb.ContainerStatsRequest(container_id=each.id),
+                pb.RemoveContainerRequest(container_id=each.id),
+            )
+            for request in requests:
+                rpc = RPCS[request.DESCRIPTOR.name.removesuffix("Request")]
+                assert outcome(opened, rpc, request) is not grpc.StatusCode.INTERNAL
+            check_store(opened.cri.host.world)
 
 
 @pytest.mark.parametrize("face", FACES)

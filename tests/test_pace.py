@@ -26,9 +26,7 @@ def object_node(cri: CRI) -> Node:
 @pytest.fixture
 def manual() -> Iterator[Node]:
     with CRI(pace="manual") as cri:
-        cri.images.PullImage.future(pb.PullImageRequest(image=pb.ImageSpec(image="busybox")))
-        cri.advance(1)
-        yield Node(cri, cri.runtime, cri.images, "object")
+        yield object_node(cri)
 
 
 def test_virtual_time_begins_far_from_zero_and_stands_still() -> None:

@@ -3,26 +3,29 @@
 Source: spec lifecycle 8 and 12.3. The order of the checks is the order of containerd's errors.
 """
 
+import errno
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 
-from google.protobuf.message import Message
 from google.protobuf.text_format import MessageToString
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
+from fakecri.core.executables import quoted
+from fakecri.core.files import Files, go_error_text
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.image_store import AmbiguousDigest, StoredImage
 from fakecri.core.processes import ProcessSpec, User
 from fakecri.core.records import Sandbox
-from fakecri.core.states import ContainerState, SandboxState
-from fakecri.core.store import Store
+from fakecri.core.states import SandboxState
 from fakecri.core.userlands import Userland
 from fakecri.core.world import World
 from fakecri.errors import CRIError, InvalidError, NotFoundError, wrapped
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LABEL_LIMIT = 4096
+INT32_MAX = 2**31 - 1
 NODE_NAME = "fakecri"
 
 
@@ -75,11 +78,11 @@ def stop_signal(config: pb.ContainerConfig, image: ImageContent) -> str:
 
 def resolve_image(world: World, reference: str) -> StoredImage:
     """Return the stored image that `reference` names."""
-    with wrapped(f'failed to resolve image "{reference}"'):
+    with wrapped(f"failed to resolve image {quoted(reference)}"):
         try:
             image = world.images.resolve(reference)
         except AmbiguousDigest as error:
-            raise CRIError(f'can not resolve "{reference}" locally: {error}') from error
+            raise CRIError(str(error)) from error
         if image is None:
             raise NotFoundError("not found")
         return image
@@ -102,14 +105,16 @@ def with_image_mounts(
 def _mount_image(world: World, sandbox: Sandbox, mount: pb.Mount) -> None:
     text = MessageToString(mount, as_one_line=True)
     if mount.host_path:
-        raise CRIError(f"hostpath must be empty for mount image: {text}")
+        raise CRIError(f"hostpath must be empty while mount image: {text}")
     if not mount.readonly:
-        raise CRIError(f"readonly must be true for mount image: {text}")
+        raise CRIError(f"readonly must be true while mount image: {text}")
     if not mount.image.image:
+        text = MessageToString(mount.image, as_one_line=True)
         raise CRIError(f"image not specified in: {text}")
-    image = resolve_image(world, mount.image.image)
+    content = resolve_image(world, mount.image.image).content
+    _, _, digest = (content.index_digest or content.manifest_digest).partition(":")
     volumes = f"{world.profile.state}/io.containerd.grpc.v1.cri/image-volumes"
-    mount.host_path = posixpath.join(volumes, sandbox.id, image.id)
+    mount.host_path = posixpath.join(volumes, sandbox.id, digest)
     mount.ClearField("uidMappings")
     mount.ClearField("gidMappings")
 
@@ -141,41 +146,6 @@ def process_spec(
     )
 
 
-def check_namespaces(store: Store, request: pb.CreateContainerRequest, sandbox: Sandbox) -> None:
-    """Raise where privileges or namespaces do not fit the sandbox."""
-    security = request.config.linux.security_context
-    pod_security = request.sandbox_config.linux.security_context
-    with wrapped("failed to generate spec opts"):
-        if security.privileged and not pod_security.privileged:
-            raise CRIError("no privileged container allowed in sandbox")
-        options = security.namespace_options
-        if options.pid == pb.TARGET:
-            require_target(store, options.target_id, sandbox)
-        ours, theirs = options.userns_options, pod_security.namespace_options.userns_options
-        if ours != theirs:
-            raise CRIError(
-                "user namespace config for sandbox is different from container. Sandbox userns "
-                f"config: {_text(theirs)} - Container userns config: {_text(ours)}"
-            )
-
-
-def require_target(store: Store, target_id: str, sandbox: Sandbox) -> None:
-    """Raise where the container whose PID namespace is to be joined is not there to be joined."""
-    with wrapped("invalid target container"):
-        with wrapped(f'container "{target_id}" does not exist'):
-            target = store.containers.get(target_id)
-        if target.parent is not sandbox:
-            raise CRIError(f'container "{target_id}" does not belong to sandbox {sandbox.id}')
-        if target.state is not ContainerState.RUNNING:
-            raise CRIError(
-                f'container "{target_id}" is not running - in state CONTAINER_{target.state.name}'
-            )
-
-
-def _text(message: Message) -> str:
-    return MessageToString(message, as_one_line=True) or "<nil>"
-
-
 def argv(config: pb.ContainerConfig, image: ImageContent) -> tuple[str, ...]:
     """Return the command line; CRIError where neither config nor image has one."""
     # A command of the config drops the image's CMD with its ENTRYPOINT.
@@ -184,25 +154,44 @@ def argv(config: pb.ContainerConfig, image: ImageContent) -> tuple[str, ...]:
         command = image.recipe.entrypoint
         arguments = arguments or image.recipe.cmd
     if not command + arguments:
-        raise CRIError("failed to generate spec: no command specified")
+        raise CRIError("no command specified")
     return command + arguments
 
 
-def check_mounts(asked: Iterable[pb.Mount]) -> None:
-    """Raise where a mount asks for recursive read-only and for what excludes it."""
-    for mount in asked:
-        if not mount.recursive_read_only:
-            continue
-        if mount.propagation != pb.PROPAGATION_PRIVATE:
-            raise CRIError(
-                "failed to generate spec: recursive read-only mount needs private propagation "
-                f'(mount dst "{mount.container_path}")'
-            )
-        if not mount.readonly:
-            raise CRIError(
-                "failed to generate spec: recursive read-only mount conflicts with RW mount "
-                f'(mount dst "{mount.container_path}")'
-            )
+def prepare_mounts(files: Files, asked: Iterable[pb.Mount]) -> None:
+    """Make the host paths that are missing; raise for what cannot be mounted so."""
+    for mount in sorted(asked, key=lambda each: _depth(each.container_path)):
+        _make_host_path(files, mount.host_path)
+        if mount.recursive_read_only:
+            _require_recursively_read_only(mount)
+
+
+def _depth(path: str) -> int:
+    # High-level mounts first, so that they do not hide others.
+    return posixpath.normpath(path).count("/")
+
+
+def _make_host_path(files: Files, path: str) -> None:
+    if files.exists(path):
+        return
+    try:
+        files.make_dirs(path, 0o755)
+    except OSError as error:
+        unreachable = error.errno in {errno.ENOTDIR, errno.ENAMETOOLONG, errno.EINVAL}
+        call, what = ("stat", path) if unreachable else ("mkdir", error.filename or path)
+        text = go_error_text(call, what, error)
+        raise CRIError(f"failed to {call} {quoted(path)}: {text}") from error
+
+
+def _require_recursively_read_only(mount: pb.Mount) -> None:
+    where = f"(hostPath={quoted(mount.host_path)})"
+    if not mount.readonly:
+        raise CRIError(f"recursive read-only mount conflicts with RW mount {where}")
+    if mount.propagation != pb.PROPAGATION_PRIVATE:
+        known = pb.MountPropagation.values()
+        asked = mount.propagation
+        name = pb.MountPropagation.Name(asked) if asked in known else str(asked)
+        raise CRIError(f'recursive read-only mount needs private propagation, got "{name}" {where}')
 
 
 def _environment(
@@ -241,35 +230,52 @@ def _user(security: pb.LinuxContainerSecurityContext, image: ImageContent) -> Us
             security.run_as_username,
             security.run_as_group.value if security.HasField("run_as_group") else None,
         )
-    if security.supplemental_groups_policy not in pb.SupplementalGroupsPolicy.values():
-        raise CRIError(
-            "failed to get container spec opts: not implemented in this containerd release: "
-            f"SupplementalGroupsPolicy={security.supplemental_groups_policy}"
-        )
+        if security.supplemental_groups_policy not in pb.SupplementalGroupsPolicy.values():
+            raise CRIError(
+                "not implemented in this containerd release: "
+                f"SupplementalGroupsPolicy={security.supplemental_groups_policy}"
+            )
+    text = asked or image.recipe.user
     with wrapped("failed to create containerd container"):
-        uid, gid, name = _resolve_user(asked or image.recipe.user, image.userland)
-    groups = {gid, *security.supplemental_groups}
+        uid, gid, name = _resolve_user(text, image.userland)
+    groups = {group % 2**32 for group in security.supplemental_groups}
     if security.supplemental_groups_policy == pb.Merge:
         groups.update(image.userland.group_ids_of(name))
+        groups.add(gid)
+    elif text:
+        groups.add(gid)
     return User(uid, gid, tuple(sorted(groups)), name)
 
 
 def _resolve_user(text: str, userland: Userland) -> tuple[int, int, str]:
-    user, _, group = text.partition(":")
-    known = userland.find_uid(int(user)) if user.isdecimal() else userland.find_user(user or "root")
-    if known is not None:
-        uid, gid, name = known.uid, known.gid, known.name
-    elif user.isdecimal() or user in {"", "root"}:
-        uid, gid, name = int(user or 0) if user != "root" else 0, 0, ""
-    else:
+    """Return uid, gid and name for `user` or `user:group`, each a name or a number."""
+    user, *groups = text.split(":") if text else ["0"]
+    if len(groups) > 1:
+        raise CRIError(f"invalid USER value {text}")
+    uid = _number(user, text, "uid")
+    known = userland.find_user(user) if uid is None else userland.find_uid(uid)
+    gid = _number(groups[0], text, "gid") if groups else None
+    if known is None and uid is None:
         raise CRIError("no users found")
-    return uid, _resolve_group(group, userland, gid), name
+    if gid is None and groups:
+        gid = _group_id(groups[0], userland)
+    if known is None:
+        return uid or 0, gid or 0, ""
+    return known.uid, known.gid if gid is None else gid, known.name
 
 
-def _resolve_group(text: str, userland: Userland, default: int) -> int:
-    if not text or text.isdecimal():
-        return int(text or default)
-    group = userland.find_group(text)
+def _number(text: str, whole: str, kind: str) -> int | None:
+    """Return a number as Go reads it; None: it is a name."""
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        return None
+    # As many digits as fit; Python reads no number of thousands of them.
+    if len(text.lstrip("+-0")) > len(str(INT32_MAX)) or not 0 <= int(text) <= INT32_MAX:
+        raise CRIError(f"invalid USER value {quoted(whole)}: {kind} out of range")
+    return int(text)
+
+
+def _group_id(name: str, userland: Userland) -> int:
+    group = userland.find_group(name)
     if group is None:
         raise CRIError("no groups found")
     return group.gid

@@ -75,6 +75,19 @@ def stat_code(userland: Userland, name: str, cwd: str = "/") -> int:
     return errno.EISDIR if _is_directory(userland, path) else errno.ENOENT
 
 
+def require_directory(userland: Userland, cwd: str) -> None:
+    """Raise where a working directory cannot be made; one that is missing is (source: runc)."""
+    if "\0" in cwd:
+        raise MissingExecutableError(
+            f"error during container init: mkdir {cwd}: invalid argument", errno.EINVAL
+        )
+    path = cleaned(cwd, "/")
+    for each in (*parents(split_path(path)), path):
+        if _is_file(userland, each):
+            text = f"error during container init: mkdir {each}: not a directory"
+            raise MissingExecutableError(text, errno.ENOTDIR)
+
+
 def cleaned(name: str, cwd: str) -> str:
     """Return the absolute path that a path means in a working directory."""
     path = name if name.startswith("/") else f"{cwd}/{name}"

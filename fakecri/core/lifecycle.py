@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
-from fakecri.core.creation import require_ready, require_target
+from fakecri.core.creation import require_ready
+from fakecri.core.executables import MissingExecutableError, require_directory
 from fakecri.core.files import go_open_error_text
-from fakecri.core.processes import Process, Program
-from fakecri.core.executables import MissingExecutableError
+from fakecri.core.namespaces import require_target
+from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
@@ -61,11 +62,21 @@ def _prepare(world: World, container: Container) -> Program:
         with wrapped("failed to create container loggers"):
             open_log(container.log.open, container)
         try:
+            return _create_task(world, container)
+        except CRIError:
+            container.log.close()
+            raise
+
+
+def _create_task(world: World, container: Container) -> Program:
+    with wrapped("failed to create shim task: OCI runtime create failed: runc create failed"):
+        if not container.spec.cwd.startswith("/"):
+            raise CRIError("Cwd must be an absolute path: unknown")
+        try:
+            require_directory(container.image.userland, container.spec.cwd)
             return find_program(world, container, container.spec.argv)
         except MissingExecutableError as missing:
-            container.log.close()
             raise CRIError(
-                "failed to create shim task: OCI runtime create failed: runc create failed: "
                 f"unable to start container process: {missing.text}: unknown"
             ) from missing
 
@@ -93,6 +104,16 @@ def find_program(
     )
 
 
+def _completed(container: Container) -> ProcessSpec:
+    """Return the spec as runc completes it: HOME is the user's, where nobody said otherwise."""
+    spec = container.spec
+    if "HOME" in spec.environment:
+        return spec
+    user = container.image.userland.find_uid(spec.user.uid)
+    home = user.home if user else "/"
+    return replace(spec, environment={**spec.environment, "HOME": home})
+
+
 def new_exec(
     world: World,
     container: Container,
@@ -102,7 +123,7 @@ def new_exec(
     """Return a process to run beside the container's first one, as the same user."""
     return Process(
         world.scheduler,
-        replace(container.spec, argv=argv, tty=False),
+        replace(_completed(container), argv=argv, tty=False),
         pid=world.new_pid(),
         is_init=False,
         output=output,
@@ -114,7 +135,7 @@ def _run(world: World, container: Container, program: Program) -> None:
     options = container.config.linux.security_context.namespace_options
     process = container.process = Process(
         world.scheduler,
-        container.spec,
+        _completed(container),
         pid=world.new_pid(),
         is_init=options.pid == pb.CONTAINER,
         output=container.log.write,
@@ -146,20 +167,16 @@ def oom_kill(container: Container) -> None:
 
 def stop(world: World, container: Container, timeout_s: int) -> Waits[None]:
     """Stop a container and wait until EXITED is stored; nothing to do unless it runs."""
-    if container.state is ContainerState.UNKNOWN and container.process is None:
-        container.exit_code = LOST_CODE
-        world.move(container, Trigger.FIND_DEAD)
     process = container.process
+    if container.state is ContainerState.UNKNOWN and (process is None or process.exited.done):
+        container.exit_code = container.exit_code if container.finished_ns else LOST_CODE
+        world.move(container, Trigger.FIND_DEAD)
     if container.state not in {ContainerState.RUNNING, ContainerState.UNKNOWN} or process is None:
         return
-    if timeout_s > 0:
-        signal = _stop_signal(container)
-        if not container.stop_signal_sent:
-            container.stop_signal_sent = True
-            process.kill(signal)
-        grace_ns = _go_duration_ns(timeout_s)
-        if grace_ns > 0:
-            yield from first_of(world.scheduler, container.exited, world.scheduler.sleep(grace_ns))
+    grace_ns = go_duration_ns(timeout_s)
+    if grace_ns > 0:
+        _signal_once(container, process)
+        yield from first_of(world.scheduler, container.exited, world.scheduler.sleep(grace_ns))
     if not container.exited.done:
         process.kill(signals.SIGKILL)
         id_ = container.id
@@ -170,15 +187,25 @@ def stop(world: World, container: Container, timeout_s: int) -> Waits[None]:
             yield from container.exited
 
 
-def _stop_signal(container: Container) -> int:
+def _signal_once(container: Container, process: Process) -> None:
+    """Send the stop signal, unless it was sent before: later stops only wait."""
     name = container.stop_signal or "SIGTERM"
     try:
-        return signals.parse_signal(name)
+        signal = signals.parse_signal(name)
     except ValueError as error:
-        raise CRIError(f'failed to parse stop signal "{name}": {error}') from error
+        raise CRIError(f"failed to parse stop signal {quoted(name)}: {error}") from error
+    if container.stop_signal_sent:
+        return
+    container.stop_signal_sent = True
+    if not 0 < signal <= signals.LAST:
+        raise CRIError(
+            f'failed to stop container "{container.id}": unknown error after kill: '
+            "unable to signal init: invalid argument"
+        )
+    process.kill(signal)
 
 
-def _go_duration_ns(seconds: int) -> int:
+def go_duration_ns(seconds: int) -> int:
     """Return seconds as Go's Duration, which is 64 bits wide and wraps."""
     return (seconds * SECOND_NS + 2**63) % 2**64 - 2**63
 
@@ -197,8 +224,10 @@ def remove(world: World, container: Container) -> Waits[None]:
 
 
 def _require_removable(container: Container) -> None:
-    if container.state in {ContainerState.RUNNING, ContainerState.UNKNOWN}:
+    if container.state is ContainerState.RUNNING:
         raise CRIError("container is still running, to stop first")
+    if container.state is ContainerState.UNKNOWN:
+        raise CRIError("container state is unknown, to stop first")
     if container.starting:
         raise CRIError("container is in starting state, can't be removed")
     if container.removing:

@@ -14,3 +14,5 @@ class Node:
     """What containerd warns of: id to text."""
     streaming_address: str = "127.0.0.1:10010"
     """Where the URLs of Exec, Attach and PortForward lead."""
+    pull_ns: int = 5_000_000
+    """How long a pull takes: longer than critest waits before it cancels one (spec: 1.6.14)."""

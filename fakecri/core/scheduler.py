@@ -35,6 +35,11 @@ class Timer:
         """Never call back; harmless when it is too late."""
         self.callback = None
 
+    def fire(self) -> None:
+        """Call back, unless cancelled."""
+        if self.callback is not None:
+            self.callback()
+
     def __lt__(self, other: "Timer") -> bool:
         return (self.when_ns, self.serial) < (other.when_ns, other.serial)
 
@@ -55,8 +60,10 @@ class Scheduler:
     def at(self, when_ns: int, callback: Callback) -> Timer:
         """Call back when time reaches `when_ns`; in this instant if that has passed."""
         self._serial += 1
-        timer = Timer(max(when_ns, self.now_ns), self._serial, callback)
-        if timer.when_ns < END_NS:
+        timer = Timer(when_ns, self._serial, callback)
+        if when_ns <= self.now_ns:
+            self.soon(timer.fire)
+        elif when_ns < END_NS:
             heappush(self._timers, timer)
         return timer
 
@@ -87,9 +94,7 @@ class Scheduler:
         self.run()
         while (due_ns := self.next_ns()) is not None and due_ns <= when_ns:
             self.now_ns = due_ns
-            callback = heappop(self._timers).callback
-            if callback is not None:
-                callback()
+            heappop(self._timers).fire()
             self.run()
         self.now_ns = max(self.now_ns, when_ns)
 

@@ -25,8 +25,13 @@ NUMBERS: Mapping[str, int] = {
 }
 """Signal name without SIG to its number."""
 
-HARMLESS = frozenset(NUMBERS[name] for name in ("CHLD", "CONT", "URG", "WINCH"))
-"""Signals whose default is not to end the process. Stopping one is not simulated."""
+LAST = _RTMAX
+"""The highest number of a signal."""
+
+HARMLESS = frozenset(
+    NUMBERS[name] for name in ("CHLD", "CONT", "URG", "WINCH", "STOP", "TSTP", "TTIN", "TTOU")
+)
+"""Signals whose default is not to end the process. That some stop it is not simulated."""
 
 
 def parse_signal(text: str) -> int:

@@ -26,9 +26,7 @@ class Tokens:
                 break
             del self._waiting[token]
         if len(self._waiting) >= LIMIT:
-            raise CRIError(
-                "maximum number of in-flight requests exceeded", Code.RESOURCE_EXHAUSTED
-            )
+            raise CRIError("maximum number of in-flight requests exceeded", Code.RESOURCE_EXHAUSTED)
         token = new_token()
         self._waiting[token] = (now_ns + LIFETIME_NS, request)
         return token

@@ -147,8 +147,7 @@ class World:
                 statuses.sandbox_status(sandbox) if sandbox in self.store.sandboxes else None
             ),
             containers_statuses=[
-                statuses.container_status(each, self.images)
-                for each in sandbox.containers.values()
+                statuses.container_status(each, self.images) for each in sandbox.containers.values()
             ],
         )
         self.recorder.published(event)

@@ -317,7 +317,8 @@ def test_stopping_a_sandbox_kills_what_runs_and_leaves_the_rest(ready: Node) -> 
     assert heard(events) == [(patient, "STOPPED"), (other, "STOPPED"), (pod, "STOPPED")]
     assert containers(ready) == [patient, done, made, other]
     status = ready.sandbox_status(pod)
-    assert (status.state, status.labels) == (NOTREADY, {"app": "web"})
+    assert status.state == NOTREADY
+    assert status.labels == {"app": "web"}
     assert status.HasField("network")
     assert status.network == pb.PodSandboxNetworkStatus()
     assert held(ready)[2] == []

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fakecri.api import runtime_pb2 as pb
+from fakecri.channel import connect, runtime_stub
 from fakecri.endpoints import (
     PATH_LIMIT,
     SocketFile,
@@ -141,9 +143,14 @@ def test_a_socket_that_cannot_listen_leaves_no_file(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_path_as_long_as_can_be_is_served(directory: Path, host: Host) -> None:
-    name = "x" * (PATH_LIMIT - len(str(directory)) - 1)
-    with Server(host, f"{directory}/{name}"):
+@pytest.mark.parametrize("spare", [0, 1, 17, 18, 19])
+def test_a_path_as_long_as_can_be_is_served(directory: Path, host: Host, spare: int) -> None:
+    name = "x" * (PATH_LIMIT - len(str(directory)) - 1 - spare)
+    with (
+        Server(host, f"{directory}/{name}") as server,
+        connect(server.endpoint) as channel,
+    ):
+        runtime_stub(channel).Version(pb.VersionRequest())
         assert [path.name for path in directory.iterdir()] == [name]
 
 

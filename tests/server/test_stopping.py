@@ -41,6 +41,8 @@ def test_a_call_may_come_to_its_end_while_the_server_stops(served: Served, direc
     stopping = threading.Thread(target=served.server.stop, args=(PATIENCE_S,))
     stopping.start()
     until(lambda: not (directory / "cri.sock").exists())
+    with refused(grpc.StatusCode.UNAVAILABLE, GONE):
+        served.stub.Version(pb.VersionRequest())
     served.host.advance(SECOND_NS)
     assert call.result(timeout=PATIENCE_S) == pb.StopContainerResponse()
     stopping.join(PATIENCE_S)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import creation, info, lifecycle, statuses
+from fakecri.core.executables import quoted
+from fakecri.core.namespaces import check_namespaces
 from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Stdin
 from fakecri.core.records import Container, Sandbox
@@ -20,7 +22,7 @@ def create_container(
     world: World, request: pb.CreateContainerRequest
 ) -> pb.CreateContainerResponse:
     """Visible when all of it is done, or not at all."""
-    with wrapped(f'failed to find sandbox id "{request.pod_sandbox_id}"'):
+    with wrapped(f"failed to find sandbox id {quoted(request.pod_sandbox_id)}"):
         sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
     creation.require_ready(sandbox)
     creation.require_configs(request)
@@ -28,13 +30,13 @@ def create_container(
     id_ = world.new_id("container")
     name = creation.container_name(request.config.metadata, request.sandbox_config.metadata)
     with wrapped(
-        f'failed to reserve container name "{name}"; check if another CreateContainer request is '
-        "in progress"
+        f"failed to reserve container name {quoted(name)}; check if another CreateContainer "
+        "request is in progress"
     ):
         world.store.container_names.reserve(name, id_)
     try:
         container = _build(world, request, sandbox, id_, name)
-    except CRIError:
+    except Exception:
         world.store.container_names.release(name)
         raise
     world.store.add_container(container)
@@ -48,9 +50,11 @@ def _build(
     stored = creation.resolve_image(world, request.config.image.image)
     config = creation.with_image_mounts(world, sandbox, request.config)
     with wrapped(f'failed to generate container "{id_}" spec'):
-        creation.check_namespaces(world.store, request, sandbox)
-        argv = creation.argv(config, stored.content)
-        creation.check_mounts(config.mounts)
+        with wrapped("failed to generate spec opts"):
+            check_namespaces(world.store, request, sandbox)
+        with wrapped("failed to generate spec"):
+            argv = creation.argv(config, stored.content)
+            creation.prepare_mounts(world.files, config.mounts)
     spec = creation.process_spec(request, sandbox, stored.content, argv)
     creation.require_short_labels(config.labels, "failed to create containerd container")
     return Container(
@@ -105,12 +109,12 @@ def remove_container(
 
 
 def _find(world: World, id_: str) -> Container | None:
-    with wrapped(f'an error occurred when try to find container "{id_}"'):
+    with wrapped(f"an error occurred when try to find container {quoted(id_)}"):
         return world.store.containers.find(id_)
 
 
 def _get(world: World, id_: str) -> Container:
-    with wrapped(f'an error occurred when try to find container "{id_}"'):
+    with wrapped(f"an error occurred when try to find container {quoted(id_)}"):
         return world.store.containers.get(id_)
 
 

@@ -4,8 +4,8 @@ from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import lifecycle, signals
-from fakecri.core.processes import Process
 from fakecri.core.executables import MissingExecutableError
+from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of

@@ -18,9 +18,6 @@ from fakecri.core.usage import NOT_STARTED
 from fakecri.core.world import World
 from fakecri.errors import CRIError, NotFoundError, wrapped
 
-PULL_NS = 5_000_000
-"""How long a pull takes: longer than critest waits before it cancels one (spec 1.6.14)."""
-
 _SNAPSHOTS = f"io.containerd.snapshotter.v1.{SNAPSHOTTER}"
 
 
@@ -85,7 +82,7 @@ def pull_image(world: World, request: pb.PullImageRequest) -> Waits[pb.PullImage
         wrapped("failed to resolve image"),
     ):
         with wrapped(f'failed to do request: Head "{_manifest_url(reference)}"'):
-            yield from world.scheduler.sleep(PULL_NS)
+            yield from world.scheduler.sleep(world.node.pull_ns)
         resolution = _ask_registry(world, reference, request.auth)
     return pb.PullImageResponse(image_ref=world.images.pull(reference, resolution).id)
 

@@ -7,6 +7,7 @@ from fakecri.core import info, lifecycle, statuses
 from fakecri.core.creation import require_short_labels, sandbox_name, user_string
 from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
+from fakecri.core.namespaces import require_pod_mappings
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
 from fakecri.core.registry import handles
@@ -51,6 +52,8 @@ def _build(world: World, sandbox: Sandbox) -> None:
     with wrapped(f'unable to get OCI runtime for sandbox "{sandbox.id}"'):
         _require_handler(world, sandbox)
     if not sandbox.host_network:
+        with wrapped(f'failed to create network namespace for sandbox "{sandbox.id}"'):
+            require_pod_mappings(sandbox.config.linux.security_context.namespace_options)
         with wrapped(f'failed to setup network for sandbox "{sandbox.id}"'):
             if world.node.network_error:
                 raise CRIError(world.node.network_error)
