@@ -120,6 +120,8 @@ class Server:
             self._revival = asyncio.ensure_future(self._reopen())
 
     async def _reopen(self) -> None:
+        if self._wire is None:
+            return  # it closes anyway
         _LOG.warning("gRPC choked on the path of a call: all calls end, and it starts again")
         await self._close(grace_s=0.0)
         try:

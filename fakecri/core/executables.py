@@ -96,6 +96,8 @@ def cleaned(name: str, cwd: str) -> str:
 
 def quoted(name: str) -> str:
     """Return a name in double quotes, as Go's %q writes it."""
+    if name.isascii() and name.isprintable() and '"' not in name and "\\" not in name:
+        return f'"{name}"'
     return '"' + "".join(_quoted_rune(each) for each in name) + '"'
 
 

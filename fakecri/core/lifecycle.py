@@ -9,7 +9,7 @@ from dataclasses import replace
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
 from fakecri.core.creation import require_ready
-from fakecri.core.executables import MissingExecutableError, require_directory
+from fakecri.core.executables import MissingExecutableError, quoted, require_directory
 from fakecri.core.files import go_open_error_text
 from fakecri.core.namespaces import require_target
 from fakecri.core.processes import Process, ProcessSpec, Program
@@ -63,7 +63,7 @@ def _prepare(world: World, container: Container) -> Program:
             open_log(container.log.open, container)
         try:
             return _create_task(world, container)
-        except CRIError:
+        except Exception:
             container.log.close()
             raise
 

@@ -21,9 +21,6 @@ from tests.support import refused
 GONE = "error reading from server: EOF"
 
 
-# Starting and stopping
-
-
 def test_calls_that_wait_end_as_unavailable_when_the_server_stops(served: Served) -> None:
     call = served.park()
     stream, send = served.stream()
