@@ -1,7 +1,7 @@
 """Any valid message in any order: never INTERNAL, never a crash, and the store stays in order."""
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -20,6 +20,9 @@ from tests.support import (
     own_pid_namespace,
     sandbox_config,
 )
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 KNOWN = "0123456789abcdef"
 IDS = st.sampled_from(["sandbox", "container", "gone", "", KNOWN, "a"])
@@ -132,16 +135,16 @@ def test_good_configs_with_anything_added_live_or_leave_no_trace(
             assert code is not grpc.StatusCode.INTERNAL
             check_store(opened.cri.host.world)
         for each in opened.runtime.ListContainers(pb.ListContainersRequest()).containers:
-            requests = (
+            later: tuple[Message, ...] = (
                 pb.StartContainerRequest(container_id=each.id),
                 pb.UpdateContainerResourcesRequest(container_id=each.id, linux=update),
                 pb.ContainerStatusRequest(container_id=each.id, verbose=True),
                 pb.ContainerStatsRequest(container_id=each.id),
                 pb.RemoveContainerRequest(container_id=each.id),
             )
-            for request in requests:
-                rpc = RPCS[request.DESCRIPTOR.name.removesuffix("Request")]
-                assert outcome(opened, rpc, request) is not grpc.StatusCode.INTERNAL
+            for message in later:
+                rpc = RPCS[message.DESCRIPTOR.name.removesuffix("Request")]
+                assert outcome(opened, rpc, message) is not grpc.StatusCode.INTERNAL
             check_store(opened.cri.host.world)
 
 

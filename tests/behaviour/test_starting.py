@@ -27,6 +27,7 @@ from tests.behaviour.steps import (
 from tests.support import LOGS, Node, refused
 
 TASK = "failed to create containerd task: "
+INIT = "unable to start container process: error during container init: "
 OF_RUNC = (
     f"{TASK}failed to create shim task: OCI runtime create failed: runc create failed: "
     "unable to start container process: "
@@ -178,6 +179,28 @@ def test_a_missing_executable_is_found_out_at_the_start(
     # The log was opened before.
     with ready.cri.host.turn() as world:
         assert world.files.read(f"{LOGS}/main/0.log") == b""
+
+
+@pytest.mark.parametrize(
+    ("cwd", "text"),
+    [
+        ("tmp", "Cwd must be an absolute path: unknown"),
+        (
+            "/etc/passwd/x",
+            f"{INIT}mkdir /etc/passwd: not a directory: unknown",
+        ),
+    ],
+)
+def test_a_working_directory_that_cannot_be_fails_the_start(
+    ready: Node, cwd: str, text: str
+) -> None:
+    made = ready.create(ready.run_sandbox(), "true", working_dir=cwd)
+    expect_start_error(ready, made, OF_RUNC.partition("unable")[0] + text)
+
+
+def test_a_missing_working_directory_is_made(ready: Node) -> None:
+    made = ready.run(ready.run_sandbox(), "pwd", working_dir="/no/such/directory")
+    assert ready.cri.log(made).endswith(b" stdout F /no/such/directory\n")
 
 
 @pytest.mark.parametrize("crash", [False, True])
