@@ -142,6 +142,7 @@ class Host:
         with self.turn():
             self._closed = True
             for call in tuple(self._calls):
+                pipeline.cancel(call, _closed())
                 call.end(None, _closed())
             self._alarm.notify_all()
         driver = self._driver
@@ -203,8 +204,8 @@ class Host:
                     pass
 
 
-def _closed() -> CRIError:
-    return CRIError("the runtime is closed", Code.UNAVAILABLE)
+def _closed() -> CancelledError:
+    return CancelledError("the runtime is closed", Code.UNAVAILABLE)
 
 
 def open_host(

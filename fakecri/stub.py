@@ -22,6 +22,7 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 """Bytes of one message that containerd takes and sends (spec: transport 5.4)."""
 
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
+_HUNG_UP = frozenset({Code.CANCELLED, Code.DEADLINE_EXCEEDED})
 
 
 class Outcome(grpc.Call):
@@ -31,15 +32,23 @@ class Outcome(grpc.Call):
         self._host = host
         self._call = call
 
+    @property
+    def _error(self) -> CRIError | None:
+        """What the client is told instead of a response."""
+        response = self._call.response
+        return self._call.error if response is None else _oversize(response)
+
     def code(self) -> grpc.StatusCode:
         """Wait for the end; return the status code."""
         self._host.finish(self._call)
-        return _STATUS[self._call.error.code if self._call.error else Code.OK]
+        error = self._error
+        return _STATUS[error.code if error else Code.OK]
 
     def details(self) -> str:
         """Wait for the end; return the error's text, or nothing."""
         self._host.finish(self._call)
-        return self._call.error.message if self._call.error else ""
+        error = self._error
+        return error.message if error else ""
 
     def initial_metadata(self) -> tuple[()]:
         """Return nothing: a runtime sends none."""
@@ -104,14 +113,15 @@ class PendingCall(Outcome, grpc.Future):  # type: ignore[type-arg]  # not generi
     def result(self, timeout: float | None = None) -> Any:
         """Return the response, or raise the CallError. `timeout`: virtual seconds to wait."""
         self._wait(timeout)
-        if self._call.error is not None:
-            raise CallError(self._host, self._call) from self._call.error
+        error = self._error
+        if error is not None:
+            raise CallError(self._host, self._call) from error
         return self._call.response
 
     def exception(self, timeout: float | None = None) -> CallError | None:
         """Return the CallError, or None."""
         self._wait(timeout)
-        return None if self._call.error is None else CallError(self._host, self._call)
+        return None if self._error is None else CallError(self._host, self._call)
 
     def traceback(self, timeout: float | None = None) -> None:
         """Return None: an error of the runtime has no traceback here."""
@@ -132,11 +142,32 @@ class MessageStream(Outcome, Iterator[Any]):
     """A streaming call: iterate, and cancel when done."""
 
     def __next__(self) -> Any:
-        if self._host.wait_message(self._call):
-            return self._call.messages.popleft()
-        if self._call.error is not None:
-            raise CallError(self._host, self._call) from self._call.error
+        arrived = self._host.wait_message(self._call)
+        error = self._call.error
+        # Who hangs up does not get what is still on its way.
+        if arrived and not (error and error.code in _HUNG_UP):
+            return self._taken(self._call.messages.popleft())
+        if error is not None:
+            raise CallError(self._host, self._call) from error
         raise StopIteration
+
+    def _taken(self, message: Message) -> Message:
+        error = _oversize(message)
+        if error is not None:
+            self._host.cancel(self._call, CancelledError.by_client())
+            self._call.messages.clear()
+            self._call.error = error
+            raise CallError(self._host, self._call) from error
+        return message
+
+
+def _oversize(message: Message) -> CRIError | None:
+    """Return what grpc-go says of a message that is too large to be sent."""
+    size = message.ByteSize()
+    if size <= MESSAGE_LIMIT:
+        return None
+    text = f"grpc: trying to send message larger than max ({size} vs. {MESSAGE_LIMIT})"
+    return CRIError(text, Code.RESOURCE_EXHAUSTED)
 
 
 class _Method:
@@ -152,6 +183,10 @@ class _Method:
         if len(content) > MESSAGE_LIMIT:
             text = f"grpc: received message larger than max ({len(content)} vs. {MESSAGE_LIMIT})"
             call.end(None, CRIError(text, Code.RESOURCE_EXHAUSTED))
+            return call
+        if timeout_ns is not None and timeout_ns <= 0:
+            # Too late to be sent at all.
+            call.end(None, CancelledError.by_deadline())
             return call
         return self._host.begin(call)
 

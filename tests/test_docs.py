@@ -87,12 +87,13 @@ def test_the_python_sessions_of_a_page_run(page: Path) -> None:
 
 def sessions_of(page: Path) -> str:
     """Return a page with all but its sessions blank: lines keep their numbers, names go on."""
-    lines = [""] * len(page.read_text().splitlines())
-    for block in blocks_of(page):
-        if block.is_session:
-            lines[block.line - 1 : block.line - 1] = block.text.splitlines()
-            del lines[block.line - 1 + block.text.count("\n") :][: block.text.count("\n")]
-    return "\n".join(lines)
+    kept = {
+        number: line
+        for block in blocks_of(page)
+        if block.is_session
+        for number, line in enumerate(block.text.splitlines(), start=block.line)
+    }
+    return "\n".join(kept.get(number, "") for number in range(1, max(kept, default=0) + 2))
 
 
 @pytest.mark.parametrize("block", TEST_FILES, ids=name_of)
@@ -164,13 +165,28 @@ class Console:
         }
 
     def run(self, command: str, lines: int = 0) -> str:
-        """Run a command and return what it says; `lines` of it where it goes on to the end."""
+        """Run a command and return what it says; of one with `&` it is the first `lines`."""
         local = command.replace("/tmp/", f"{self._directory}/")
         if local.endswith("&"):
             said = self._background.enter_context(self._serving(local.rstrip("& "), lines))
         else:
-            said = self._started(local).communicate(timeout=PATIENCE_S)[0]
+            with self._started(local) as process:
+                said = process.communicate(timeout=PATIENCE_S)[0]
         return said.replace(str(self._directory), "/tmp")
+
+    @contextmanager
+    def _serving(self, command: str, lines: int) -> Iterator[str]:
+        with self._started(f"exec {command}") as server:
+            too_long = Timer(PATIENCE_S, server.kill)
+            too_long.start()
+            try:
+                assert server.stdout is not None
+                yield "".join(server.stdout.readline() for _ in range(lines))
+                server.terminate()
+                assert (server.stdout.read(), server.wait()) == ("", 0)
+            finally:
+                too_long.cancel()
+                server.kill()
 
     def _started(self, command: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
@@ -181,21 +197,6 @@ class Console:
             stderr=subprocess.STDOUT,
             text=True,
         )
-
-    @contextmanager
-    def _serving(self, command: str, lines: int) -> Iterator[str]:
-        server = self._started(f"exec {command}")
-        assert server.stdout is not None
-        too_long = Timer(PATIENCE_S, server.kill)
-        too_long.start()
-        try:
-            yield "".join(server.stdout.readline() for _ in range(lines))
-            server.terminate()
-            assert (server.communicate()[0], server.returncode) == ("", 0)
-        finally:
-            too_long.cancel()
-            server.kill()
-            server.communicate()
 
 
 @contextmanager
@@ -226,7 +227,7 @@ def test_what_the_readme_sets_up_serves() -> None:
 
 
 def draw_states(script: Path, *options: str) -> tuple[int, str]:
-    command = [sys.executable, script, *options]
+    command: list[str | Path] = [sys.executable, script, *options]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ran.returncode, ran.stdout + ran.stderr
 

@@ -47,6 +47,11 @@ def _sleep(process: Process, _: Surroundings) -> Waits[int] | int:
     return _sleep_for(process, seconds)
 
 
+def _top(process: Process, _: Surroundings) -> Waits[int]:
+    # What conformance tests keep containers alive with. There is no table of processes to show.
+    return process.forever()
+
+
 def _sleep_for(process: Process, seconds: float) -> Waits[int]:
     yield from process.sleep(seconds)
     return 0
@@ -189,6 +194,7 @@ COMMANDS: Mapping[str, Applet] = {
     "id": Applet(show_identity, "[-ugGnr] [USER]"),
     "pwd": Applet(_pwd, ""),
     "sleep": Applet(_sleep, "[N]..."),
+    "top": Applet(_top),
     "true": Applet(_true),
 }
 """The built-in commands, by name."""

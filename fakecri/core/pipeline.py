@@ -95,7 +95,8 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
         if response is not None:
             response = yield from world.faults.after(call.rpc.name, response)
     except CRIError as failure:
-        error = failure
+        # Without the frames that it came through: it lives as long as the record does.
+        error = CRIError(failure.message, failure.code)
     except Exception as bug:  # noqa: BLE001  # a bug of ours is an answer, and the store lives on
         error = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
         error.__cause__ = bug

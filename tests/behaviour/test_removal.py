@@ -13,6 +13,7 @@ from tests.behaviour.steps import (
     held,
     listen,
     lose,
+    orphan,
 )
 from tests.support import LOGS, Node, refused
 
@@ -98,3 +99,20 @@ def test_a_removed_container_leaves_no_program_running(ready: Node) -> None:
     ready.remove(ready.run(ready.run_sandbox(), "sleep", "99"))
     with ready.cri.host.turn() as world:
         assert world.scheduler.next_ns() is None
+
+
+def test_an_orphan_can_be_removed_and_nothing_else(ready: Node) -> None:
+    pod = ready.run_sandbox()
+    made = ready.create(pod, "true")
+    orphan(ready, pod)
+    request = pb.UpdateContainerResourcesRequest(container_id=made)
+    with refused(NOT_FOUND, "not found"):
+        ready.runtime.UpdateContainerResources(request)
+    with refused(NOT_FOUND, f'sandbox "{pod}" not found: not found'):
+        ready.start(made)
+    assert ready.status(made).reason == "StartError"
+    events = listen(ready)
+    ready.remove(made)
+    (deleted,) = events.drain()
+    assert deleted.container_id == made
+    assert not deleted.HasField("pod_sandbox_status")

@@ -15,6 +15,8 @@ from tests.behaviour.steps import (
     EXITED,
     RUNNING,
     UNKNOWN,
+    all_ended,
+    begin_stop,
     container,
     containers,
     heard,
@@ -22,6 +24,7 @@ from tests.behaviour.steps import (
     listen,
     lose,
     still_node,
+    until,
     wait,
 )
 from tests.support import Node, refused
@@ -246,14 +249,16 @@ def test_a_stop_signal_is_sent_once_in_a_containers_life(face: str) -> None:
     with still_node(face) as node:
         node.cri.register(stubborn, command="app")
         running = node.run(node.run_sandbox(), "app")
-        for _ in range(3):
-            pending = node.runtime.StopContainer.future(
-                pb.StopContainerRequest(container_id=running, timeout=100)
-            )
-            pending.cancel()
+        stops = [begin_stop(node, running, grace_s=grace_s) for grace_s in (100, 200)]
         wait(node)
-        assert node.cri.log(running).count(b"no\n") <= 1
-        node.stop(running)
+        assert node.cri.log(running).count(b"no\n") == 1
+        stops[0].cancel()
+        until(lambda: all_ended(node, but=1))
+        stops.append(begin_stop(node, running, grace_s=300))
+        wait(node)
+        assert node.cri.log(running).count(b"no\n") == 1
+        wait(node, 200)
+        assert [each.result().ByteSize() for each in stops[1:]] == [0, 0]
         assert outcome(node, running) == (EXITED, 137, "Error")
 
 

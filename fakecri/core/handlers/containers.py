@@ -14,7 +14,7 @@ from fakecri.core.scheduler import Future, Waits
 from fakecri.core.selection import batches, select_containers
 from fakecri.core.states import ContainerState, Trigger
 from fakecri.core.world import World
-from fakecri.errors import CRIError, wrapped
+from fakecri.errors import CRIError, NotFoundError, wrapped
 
 
 @handles
@@ -165,6 +165,8 @@ def update_container_resources(
     """In every state; `windows` and `annotations` mean nothing here."""
     with wrapped("failed to find container"):
         container = world.store.containers.get(request.container_id)
+    if container.parent not in world.store.sandboxes:
+        raise NotFoundError("not found")
     if container.removing:
         raise CRIError(
             f'failed to update resources: container "{container.id}" is in removing state'

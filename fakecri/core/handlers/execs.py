@@ -4,7 +4,7 @@ from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import lifecycle, signals
-from fakecri.core.executables import MissingExecutableError
+from fakecri.core.executables import MissingExecutableError, quoted
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.registry import handles
@@ -39,7 +39,7 @@ class Capture:
 def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncResponse]:
     """An exit code is data, a timeout is an error, and the container's state never changes."""
     with wrapped("failed to exec in container"):
-        container = _running(world, request.container_id, f' "{request.container_id}"')
+        container = _running(world, request.container_id, f" {quoted(request.container_id)}")
         output = Capture(world.profile.exec_output_limit)
         process = _start(world, container, tuple(request.cmd), output)
         try:
@@ -66,26 +66,27 @@ def _start(world: World, container: Container, argv: tuple[str, ...], output: Ca
 
 
 def _wait(world: World, process: Process, timeout_s: int) -> Waits[None]:
-    if timeout_s <= 0:
+    timeout_ns = lifecycle.go_duration_ns(timeout_s)
+    if timeout_ns <= 0:
         yield from process.exited
         return
-    yield from first_of(
-        world.scheduler, process.exited, world.scheduler.sleep(timeout_s * SECOND_NS)
-    )
+    yield from first_of(world.scheduler, process.exited, world.scheduler.sleep(timeout_ns))
     if not process.exited.done:
         raise CRIError(
-            f"timeout {go_duration(timeout_s)} exceeded: context deadline exceeded",
+            f"timeout {go_duration(timeout_ns)} exceeded: context deadline exceeded",
             Code.DEADLINE_EXCEEDED,
         )
 
 
-def go_duration(seconds: int) -> str:
-    """Return seconds as Go prints a Duration: `1s`, `1m0s`, `2h0m5s`."""
+def go_duration(duration_ns: int) -> str:
+    """Return a Duration of a second or more as Go prints it: `1s`, `1m0s`, `2h0m5.25s`."""
+    seconds, fraction_ns = divmod(duration_ns, SECOND_NS)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
+    fraction = f".{fraction_ns:09}".rstrip("0") if fraction_ns else ""
     if hours:
-        return f"{hours}h{minutes}m{seconds}s"
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
+        return f"{hours}h{minutes}m{seconds}{fraction}s"
+    return f"{minutes}m{seconds}{fraction}s" if minutes else f"{seconds}{fraction}s"
 
 
 def _running(world: World, id_: str, shown: str) -> Container:
@@ -99,7 +100,7 @@ def _running(world: World, id_: str, shown: str) -> Container:
 @handles
 def exec(world: World, request: pb.ExecRequest) -> pb.ExecResponse:  # noqa: A001  # the RPC's name
     """Nothing runs before the client comes to the URL; a bad command is found out there."""
-    _running(world, request.container_id, f' "{request.container_id}"')
+    _running(world, request.container_id, f" {quoted(request.container_id)}")
     _check_streams(request, "or")
     return pb.ExecResponse(url=_url(world, "exec", request))
 
@@ -115,7 +116,7 @@ def attach(world: World, request: pb.AttachRequest) -> pb.AttachResponse:
 @handles
 def port_forward(world: World, request: pb.PortForwardRequest) -> pb.PortForwardResponse:
     """The ports are taken as they are: the client names them again when it comes."""
-    with wrapped(f'failed to find sandbox "{request.pod_sandbox_id}"'):
+    with wrapped(f"failed to find sandbox {quoted(request.pod_sandbox_id)}"):
         sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
     if sandbox.state is not SandboxState.READY:
         raise CRIError("sandbox container is not running")
