@@ -19,8 +19,10 @@ REQUIRE = "FAKECRI_REQUIRE_REAL"
 OF_A_LATER_CONTAINERD = frozenset(
     {
         "CheckpointContainer",
+        "CheckpointPod",
         "GetContainerEvents",
         "ListPodSandboxMetrics",
+        "RestorePod",
         "RuntimeConfig",
         "UpdatePodSandboxResources",
     }
@@ -37,6 +39,8 @@ class Services:
     streaming_images: ImageManagerService
     cgroup_parent: str
     log_directory: str
+    checkpoint_directory: str
+    """It exists and is empty."""
     lacks: frozenset[str]
     """RPCs it does not know."""
 
@@ -46,6 +50,7 @@ def services(
     images: ImageServiceStub,
     cgroup_parent: str,
     log_directory: str,
+    checkpoint_directory: str,
     lacks: frozenset[str] = frozenset(),
 ) -> Services:
     """The services over a pair of stubs."""
@@ -56,6 +61,7 @@ def services(
         ImageClient(images, list_streaming=True),
         cgroup_parent,
         log_directory,
+        checkpoint_directory,
         lacks,
     )
 
@@ -75,6 +81,7 @@ def real_containerd() -> Iterator[Services]:
             image_stub(channel),
             cgroup_parent=address.cgroup_parent,
             log_directory=logs,
+            checkpoint_directory="/nowhere",  # it knows no such RPC
             lacks=OF_A_LATER_CONTAINERD,
         )
 
@@ -83,8 +90,13 @@ def real_containerd() -> Iterator[Services]:
 def fake(face: str) -> Iterator[Services]:
     """The fake, behind one of its faces."""
     with node(face) as opened:
+        opened.cri.host.world.files.make_dirs("/checkpoints")
         yield services(
-            opened.runtime, opened.images, cgroup_parent="/fakecri", log_directory="/var/log/pods"
+            opened.runtime,
+            opened.images,
+            cgroup_parent="/fakecri",
+            log_directory="/var/log/pods",
+            checkpoint_directory="/checkpoints",
         )
 
 

@@ -284,6 +284,44 @@ def test_what_is_absent_cannot_be_checkpointed(services: Services, tmp_path: Pat
         services.runtime.checkpoint_container(absent)
 
 
+def test_a_running_container_is_checkpointed(services: Services, pod: Pod) -> None:
+    container = pod.start()
+    with known(services, "CheckpointContainer"):
+        services.runtime.checkpoint_container(
+            pb.CheckpointContainerRequest(container_id=container, location="/checkpoint.tar")
+        )
+        assert state_of(services, container) == pb.CONTAINER_RUNNING
+
+
+def test_a_pod_is_checkpointed_and_restored(services: Services, pod: Pod) -> None:
+    running = pod.start("kept")
+    directory = services.checkpoint_directory
+    with known(services, "CheckpointPod"):
+        services.runtime.checkpoint_pod(
+            pb.CheckpointPodRequest(
+                pod_sandbox_id=pod.id, output_path=directory, container_ids=[running]
+            ),
+            deadline_s=60.0,
+        )
+    config = pb.PodSandboxConfig(
+        metadata=pb.PodSandboxMetadata(name="restored", namespace="services", uid="restored")
+    )
+    kept = pb.ContainerConfig(
+        metadata=pb.ContainerMetadata(name="kept"), image=IMAGE, command=["sleep", "10"]
+    )
+    request = pb.RestorePodRequest(
+        checkpoint_path=directory, config=config, container_configs=[kept]
+    )
+    with known(services, "RestorePod"):
+        restored = services.runtime.restore_pod(request, deadline_s=60.0)
+        ((name, container),) = (
+            (each.name, each.container_id) for each in restored.restored_containers
+        )
+        assert (name, state_of(services, container)) == ("kept", pb.CONTAINER_CREATED)
+        services.runtime.start_container(container)
+        services.runtime.remove_pod_sandbox(restored.pod_sandbox_id)
+
+
 def test_events_come_in_order_until_they_are_cancelled(services: Services, pod: Pod) -> None:
     events = services.runtime.get_container_events(deadline_s=600.0)
     container = pod.start()
