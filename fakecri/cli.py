@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from fakecri.core.files import Files, MemoryFiles
+from fakecri.core.references import InvalidReference
 from fakecri.endpoints import parse_address
 from fakecri.errors import UsageError
-from fakecri.host import open_host
+from fakecri.host import Host, open_host
 from fakecri.logs import DiskFiles
 from fakecri.pace import Pace, parse_pace
 from fakecri.server import Server
@@ -59,6 +60,8 @@ def serve(options: argparse.Namespace) -> None:
             keep_calls=KEPT_CALLS,
         )
         stack.callback(host.close)
+        for reference in options.add_image:
+            _add_image(host, reference)
         asyncio.run(_serve(Server(host, options.listen), options.ready_fd))
 
 
@@ -90,6 +93,13 @@ def _files(options: argparse.Namespace) -> Files:
     if options.log_root is not None:
         raise UsageError("--log-root goes with --logs disk")
     return MemoryFiles()
+
+
+def _add_image(host: Host, reference: str) -> None:
+    try:
+        host.world.registry.add(reference)
+    except InvalidReference as error:
+        raise UsageError(f"--add-image {reference}: {error}") from error
 
 
 def _open_record(path: Path) -> TextIO:
@@ -165,6 +175,13 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     add("--log-root", type=Path, metavar="DIR", help="a directory that stands for / of the node")
     add("--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines")
     add("--strict-images", action="store_true", help="pull only images that were added")
+    add(
+        "--add-image",
+        action="append",
+        default=[],
+        metavar="REFERENCE",
+        help="publish an image, so that it can be pulled; repeatable",
+    )
     add(
         "--ready-fd",
         type=int,

@@ -7,12 +7,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from fakecri.core import lifecycle
+from fakecri.core.files import Files
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
+from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.recorder import CallRecord
+from fakecri.core.records import Container
 from fakecri.core.scheduler import SECOND_NS
-from fakecri.errors import CRIError
+from fakecri.core.world import World
+from fakecri.errors import CRIError, UsageError
 from fakecri.host import Host, open_host
 from fakecri.logs import DiskFiles
 from fakecri.pace import Pace, parse_pace
@@ -114,15 +118,31 @@ class CRI:
         """Where images are pulled from."""
         return self._host.world.registry
 
+    @property
+    def node(self) -> Node:
+        """The condition of the node itself, to be changed: its network, its warnings."""
+        return self._host.world.node
+
+    @property
+    def files(self) -> Files:
+        """The node's files: logs and checkpoints, in memory or under `log_root`."""
+        return self._host.world.files
+
     def oom_kill(self, container_id: str) -> None:
-        """Let the kernel kill a running container for want of memory: 137, OOMKilled."""
+        """Let the kernel kill a running container for want of memory: 137, OOMKilled.
+
+        UsageError where there is none that runs.
+        """
         with self._host.turn() as world:
-            lifecycle.oom_kill(world.store.containers.get(container_id))
+            lifecycle.oom_kill(_container(world, container_id))
 
     def log(self, container_id: str) -> bytes:
-        """Return the log file of a container, as it is now; nothing where it has none."""
+        """Return the log file of a container, as it is now; nothing where it has none.
+
+        UsageError where there is no such container.
+        """
         with self._host.turn() as world:
-            path = world.store.containers.get(container_id).log.path
+            path = _container(world, container_id).log.path
             return world.files.read(path) if path and world.files.exists(path) else b""
 
     @contextmanager
@@ -147,3 +167,10 @@ class CRI:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _container(world: World, id_: str) -> Container:
+    try:
+        return world.store.containers.get(id_)
+    except CRIError as error:
+        raise UsageError(f'container "{id_}": {error.message}') from error

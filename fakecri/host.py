@@ -22,7 +22,7 @@ from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.scheduler import Scheduler
 from fakecri.core.world import Parts, World
-from fakecri.errors import CancelledError, Code, CRIError, Stuck, UsageError
+from fakecri.errors import CancelledError, Code, Stuck, UsageError
 from fakecri.pace import Manual, Pace
 from fakecri.rpcs import Rpc
 

@@ -102,6 +102,8 @@ class CallError(Outcome, grpc.RpcError):
 class PendingCall(Outcome, grpc.Future):  # type: ignore[type-arg]  # not generic when it runs
     """A unary call in flight: a `grpc.Future`."""
 
+    _response: Message | None = None
+
     def done(self) -> bool:
         """Whether it has ended."""
         return self._call.done
@@ -116,7 +118,9 @@ class PendingCall(Outcome, grpc.Future):  # type: ignore[type-arg]  # not generi
         error = self._error
         if error is not None:
             raise CallError(self._host, self._call) from error
-        return self._call.response
+        if self._response is None:
+            self._response = _copied(self._call.response)
+        return self._response
 
     def exception(self, timeout: float | None = None) -> CallError | None:
         """Return the CallError, or None."""
@@ -151,14 +155,14 @@ class MessageStream(Outcome, Iterator[Any]):
             raise CallError(self._host, self._call) from error
         raise StopIteration
 
-    def _taken(self, message: Message) -> Message:
+    def _taken(self, message: Message) -> Any:
         error = _oversize(message)
         if error is not None:
             self._host.cancel(self._call, CancelledError.by_client())
             self._call.messages.clear()
             self._call.error = error
             raise CallError(self._host, self._call) from error
-        return message
+        return _copied(message)
 
 
 def _oversize(message: Message) -> CRIError | None:
@@ -170,6 +174,11 @@ def _oversize(message: Message) -> CRIError | None:
     return CRIError(text, Code.RESOURCE_EXHAUSTED)
 
 
+def _copied(message: Any) -> Any:
+    # What the client does to its answer must not show in the record.
+    return type(message).FromString(message.SerializeToString())
+
+
 class _Method:
     def __init__(self, host: Host, rpc: Rpc) -> None:
         self._host = host
@@ -178,9 +187,10 @@ class _Method:
     def _start(self, request: Message, timeout: float | None, metadata: Metadata | None) -> Call:
         content = self._encoded(request)
         timeout_ns = None if timeout is None else round(timeout * SECOND_NS)
-        copy = self._rpc.request.FromString(content[:MESSAGE_LIMIT])
+        fits = len(content) <= MESSAGE_LIMIT
+        copy = self._rpc.request.FromString(content if fits else b"")
         call = Call(self._rpc, copy, timeout_ns=timeout_ns, metadata=tuple(metadata or ()))
-        if len(content) > MESSAGE_LIMIT:
+        if not fits:
             text = f"grpc: received message larger than max ({len(content)} vs. {MESSAGE_LIMIT})"
             call.end(None, CRIError(text, Code.RESOURCE_EXHAUSTED))
             return call

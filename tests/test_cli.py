@@ -158,6 +158,24 @@ def test_under_autojump_nobody_waits(directory: Path) -> None:
         stub.StopContainer(
             pb.StopContainerRequest(container_id=created.container_id, timeout=3600), timeout=7200
         )
+        status = pb.ContainerStatusRequest(container_id=created.container_id)
+        assert stub.ContainerStatus(status).status.exit_code == 137
+
+
+def test_a_strict_server_has_the_images_that_it_was_given(directory: Path) -> None:
+    options = ("--strict-images", "--add-image", "mine:1", "--add-image", "busybox")
+    with (
+        serving(directory / "s", *options, "--logs", "memory") as server,
+        connect(server.endpoint) as channel,
+    ):
+        stub = image_stub(channel)
+        for name in ("mine:1", "busybox:latest"):
+            image_ref = stub.PullImage(
+                pb.PullImageRequest(image=pb.ImageSpec(image=name))
+            ).image_ref
+            assert image_ref.startswith("sha256:")
+        with refused(grpc.StatusCode.NOT_FOUND):
+            stub.PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="other")))
 
 
 def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -201,6 +219,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             "serve --listen {}/s --ready-fd 99999999999999",
             "--ready-fd 99999999999999: not a file descriptor from 3 on to write to",
         ),
+        ("serve --listen {}/s --add-image a//b", "--add-image a//b: invalid reference format"),
         ("serve --listen {}/file", "{}/file exists and is not a socket"),
         ("serve --listen {}/no/s", "the directory of the socket {}/no/s does not exist"),
         ("serve --listen unix:s", "'unix:s' has no absolute path: write unix:///path"),

@@ -206,7 +206,7 @@ def console() -> Iterator[Console]:
 
 
 def set_up_commands() -> list[str]:
-    return [line for block in blocks_of(README) if block.language == "sh" for line in [block.text]]
+    return [block.text for block in blocks_of(README) if block.language == "sh"]
 
 
 def test_the_readme_sets_up_with_one_line_each() -> None:

@@ -9,7 +9,7 @@ from collections import deque
 from google.protobuf.message import Message
 
 from fakecri.core.scheduler import Waits
-from fakecri.errors import CRIError, UsageError
+from fakecri.errors import Code, CRIError, UsageError
 from fakecri.rpcs import RPCS
 
 
@@ -23,13 +23,17 @@ class Faults:
         """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
         if rpc not in RPCS:
             raise UsageError(f"{rpc!r} is not an RPC of the CRI")
+        if error.code is Code.OK:
+            raise UsageError("OK is the code of no error")
         self._errors.setdefault(rpc, deque()).append(error)
 
     def before(self, rpc: str) -> Waits[None]:
         """Do what is to happen instead of the handler; raises the injected error."""
         errors = self._errors.get(rpc)
         if errors:
-            raise errors.popleft()
+            error = errors.popleft()
+            # Not the test's own object, which may be injected again and would gather tracebacks.
+            raise CRIError(error.message, error.code)
         yield from ()
 
     def after(self, rpc: str, response: Message) -> Waits[Message]:  # noqa: ARG002  # no rule yet

@@ -17,7 +17,7 @@ from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.world import World
-from fakecri.errors import CRIError, NotFoundError, wrapped
+from fakecri.errors import CRIError, NotFoundError, UsageError, wrapped
 
 START_FAILED_CODE = 128
 LOST_CODE = 255
@@ -159,7 +159,7 @@ def _exit(world: World, container: Container, process: Process) -> None:
 def oom_kill(container: Container) -> None:
     """Let the kernel kill a running container for want of memory."""
     if container.state is not ContainerState.RUNNING or container.process is None:
-        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+        raise UsageError(f'container "{container.id}" is {container.state.name}, not RUNNING')
     container.oom_events += 1
     container.reason = "OOMKilled"
     container.process.kill(signals.SIGKILL)

@@ -16,7 +16,8 @@ from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import statuses
-from fakecri.core.files import go_open_error_text
+from fakecri.core.executables import quoted
+from fakecri.core.files import go_error_text, go_open_error_text
 from fakecri.core.handlers.containers import create_container
 from fakecri.core.handlers.sandboxes import remove_pod_sandbox, run_pod_sandbox
 from fakecri.core.records import Container, Sandbox
@@ -37,14 +38,13 @@ def checkpoint_container(
     """Write an archive; the container goes on running, and nobody hears of it."""
     id_ = request.container_id
     with wrapped(
-        f'an error occurred when trying to find container the container status "{id_}": '
-        f'an error occurred when try to find container "{id_}"'
+        f"an error occurred when trying to find container the container status {quoted(id_)}: "
+        f"an error occurred when try to find container {quoted(id_)}"
     ):
         container = world.store.containers.get(id_)
     _require_running(container)
-    with wrapped(f'checkpointing container "{container.id}" failed'):
-        # An archive that is there already is not cut off before it is written over.
-        _write(world, request.location, _archive(world, container), truncate=False)
+    # An archive that is there already is not cut off before it is written over.
+    _write(world, request.location, _archive(world, container), truncate=False)
     return pb.CheckpointContainerResponse()
 
 
@@ -61,6 +61,13 @@ def _write(world: World, path: str, content: bytes, *, truncate: bool = True) ->
         world.files.write(path, content, 0o600, truncate=truncate)
     except OSError as error:
         raise CRIError(go_open_error_text(path, error)) from error
+
+
+def _read(world: World, path: str) -> bytes:
+    try:
+        return world.files.read(path)
+    except OSError as error:
+        raise CRIError(go_error_text("read", path, error)) from error
 
 
 def _archive(world: World, container: Container) -> bytes:
@@ -83,7 +90,7 @@ def _archive(world: World, container: Container) -> bytes:
         "dump.log": b"",
     }
     if container.log.path and world.files.exists(container.log.path):
-        members["container.log"] = world.files.read(container.log.path)
+        members["container.log"] = _read(world, container.log.path)
     return _tar(members, world.clock.wall_ns() // SECOND_NS)
 
 
@@ -165,7 +172,7 @@ def _write_all(world: World, directory: str, content: Mapping[str, bytes]) -> No
     try:
         for name, each in content.items():
             _write(world, posixpath.join(directory, name), each)
-    except CRIError:
+    except Exception:
         for name in world.files.list_dir(directory):
             world.files.remove(posixpath.join(directory, name))
         raise
@@ -192,7 +199,7 @@ def restore_pod(world: World, request: pb.RestorePodRequest) -> Waits[pb.Restore
             restored.append(
                 pb.RestoredContainer(name=config.metadata.name, container_id=created.container_id)
             )
-    except CRIError:
+    except Exception:
         yield from remove_pod_sandbox(
             world, pb.RemovePodSandboxRequest(pod_sandbox_id=ran.pod_sandbox_id)
         )
