@@ -8,7 +8,7 @@ out, which is the determinism of the whole house.
 from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -17,6 +17,8 @@ SECOND_NS = 1_000_000_000
 
 END_NS = 2**63 - 1 - SECOND_NS
 """Where time ends, in 2262: later ones do not fit the contract's int64. Nothing is due then."""
+
+SWEEP_FROM = 64
 
 Callback: TypeAlias = Callable[[], None]
 
@@ -51,6 +53,7 @@ class Scheduler:
         self.now_ns = start_ns
         self._ready: deque[Callback] = deque()
         self._timers: list[Timer] = []
+        self._sweep_at = SWEEP_FROM
         self._serial = 0
 
     def soon(self, callback: Callback) -> None:
@@ -64,8 +67,19 @@ class Scheduler:
         if when_ns <= self.now_ns:
             self.soon(timer.fire)
         elif when_ns < END_NS:
+            self._sweep()
             heappush(self._timers, timer)
         return timer
+
+    def _sweep(self) -> None:
+        """Forget what was cancelled, whenever there are twice as many timers as last time.
+
+        Where time stands still, the deadlines of all calls that ever ended would pile up.
+        """
+        if len(self._timers) >= self._sweep_at:
+            self._timers = [timer for timer in self._timers if timer.callback is not None]
+            heapify(self._timers)
+            self._sweep_at = SWEEP_FROM + 2 * len(self._timers)
 
     def after(self, delay_ns: int, callback: Callback) -> Timer:
         """Call back when `delay_ns` have passed."""

@@ -1,6 +1,7 @@
 """Single-use tokens of the streaming URLs. Source: spec streaming 2.2."""
 
 from collections.abc import Callable
+from itertools import takewhile
 
 from google.protobuf.message import Message
 
@@ -21,9 +22,9 @@ class Tokens:
     def insert(self, request: Message, new_token: Callable[[], str]) -> str:
         """Keep `request` under a new token and return that; RESOURCE_EXHAUSTED where 1000 live."""
         now_ns = self._scheduler.now_ns
-        for token, (expires_ns, _) in tuple(self._waiting.items()):
-            if expires_ns > now_ns:
-                break
+        # The oldest come first.
+        old = takewhile(lambda item: item[1][0] <= now_ns, self._waiting.items())
+        for token, _ in list(old):
             del self._waiting[token]
         if len(self._waiting) >= LIMIT:
             raise CRIError("maximum number of in-flight requests exceeded", Code.RESOURCE_EXHAUSTED)

@@ -94,6 +94,11 @@ def test_command_and_args_come_from_the_config_or_else_from_the_image(
     ]
 
 
+def test_a_terminal_has_a_kind(ready: Node) -> None:
+    made = ready.create(ready.run_sandbox(), tty=True)
+    assert container(ready, made).spec.environment["TERM"] == "xterm"
+
+
 def test_a_working_directory_of_the_config_comes_first(node: Node) -> None:
     node.cri.add_image("example.com/app", IMAGE)
     node.pull("example.com/app")

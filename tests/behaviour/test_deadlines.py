@@ -166,3 +166,10 @@ def test_a_signal_that_was_heeded_is_the_end_whatever_the_client_does(still: Nod
     stopping = begin_stop(still, running, grace_s=60, timeout=30)
     assert stopping.result() == pb.StopContainerResponse()
     assert still.status(running).exit_code == 143
+
+
+def test_deadlines_that_were_not_met_do_not_pile_up(still: Node, running: str) -> None:
+    for _ in range(200):
+        still.runtime.ContainerStatus(pb.ContainerStatusRequest(container_id=running), timeout=120)
+    with still.cri.host.turn() as world:
+        assert len(world.scheduler._timers) < 100

@@ -231,6 +231,17 @@ def test_a_signal_that_ends_nobody_leaves_it_to_sigkill(node: Node, text: str) -
     assert outcome(node, running) == (EXITED, 137, "Error")
 
 
+@pytest.mark.parametrize(
+    ("text", "code"), [("SIGHUP", 129), ("SIGINT", 130), ("SIGTERM", 143), ("SIGRTMIN+1", 163)]
+)
+def test_a_signal_that_ends_a_process_shows_in_its_exit_code(
+    node: Node, text: str, code: int
+) -> None:
+    running = with_image_signal(node, text)
+    node.stop(running, timeout=7)
+    assert outcome(node, running) == (EXITED, code, "Error")
+
+
 def test_sigkill_as_the_stop_signal_kills(node: Node) -> None:
     running = with_image_signal(node, "SIGKILL")
     assert elapsed_s(node, running, timeout=7) == 0
