@@ -139,7 +139,7 @@ def node(face: str, **options: Any) -> Iterator[Node]:
 
 
 @contextmanager
-def refused(code: grpc.StatusCode, text: str | None = None) -> Iterator[None]:
+def raises_status(code: grpc.StatusCode, text: str | None = None) -> Iterator[None]:
     """Expect a call to fail with this code, and this text."""
     with pytest.raises(grpc.RpcError) as refusal:
         yield

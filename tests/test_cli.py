@@ -18,7 +18,7 @@ from fakecri import cli
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
 from tests.server.served import PATIENCE_S, until
-from tests.support import create_request, refused, sandbox_config
+from tests.support import create_request, raises_status, sandbox_config
 
 READY = "fakecri is ready on "
 COMMAND = [sys.executable, "-W", "error", "-m", "fakecri"]
@@ -75,7 +75,7 @@ def test_serve_serves_until_it_is_told_to_stop(directory: Path, number: int) -> 
             events = runtime_stub(channel).GetContainerEvents(pb.GetEventsRequest())
             assert not runtime_stub(channel).ListPodSandbox(LIST).items
             assert server.stop(number) == (0, "", "")
-            with refused(grpc.StatusCode.UNAVAILABLE):
+            with raises_status(grpc.StatusCode.UNAVAILABLE):
                 next(events)
     assert not address.exists()
 
@@ -174,7 +174,7 @@ def test_a_strict_server_has_the_images_that_it_was_given(directory: Path) -> No
                 pb.PullImageRequest(image=pb.ImageSpec(image=name))
             ).image_ref
             assert image_ref.startswith("sha256:")
-        with refused(grpc.StatusCode.NOT_FOUND):
+        with raises_status(grpc.StatusCode.NOT_FOUND):
             stub.PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="other")))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from fakecri import CRI, Code, CRIError, Process, Recipe, UsageError
 from fakecri.api import runtime_pb2 as pb
-from tests.support import Node, node, refused
+from tests.support import Node, node, raises_status
 
 
 def test_a_program_of_ones_own_runs_for_an_image(face: str) -> None:
@@ -28,7 +28,7 @@ def test_a_program_of_ones_own_runs_for_a_command_until_it_is_taken_back(ready: 
     take_back = ready.cri.register(lambda _: 5, command="/opt/tool")
     assert ready.status(ready.run(sandbox, "/opt/tool", name="a")).exit_code == 5
     take_back()
-    with refused(grpc.StatusCode.UNKNOWN):
+    with raises_status(grpc.StatusCode.UNKNOWN):
         ready.run(sandbox, "/opt/tool", name="b")
 
 
@@ -64,7 +64,7 @@ def test_what_does_not_run_cannot_be_oom_killed(ready: Node) -> None:
 
 def test_a_node_without_a_network_runs_host_network_pods_only(ready: Node) -> None:
     ready.cri.node.network_error = "cni plugin not initialized"
-    with refused(grpc.StatusCode.UNKNOWN):
+    with raises_status(grpc.StatusCode.UNKNOWN):
         ready.run_sandbox("pod")
     options = pb.NamespaceOption(network=pb.NODE)
     security = pb.LinuxSandboxSecurityContext(namespace_options=options)
@@ -101,7 +101,7 @@ def test_injected_errors_come_first_in_first_out(ready: Node) -> None:
     for text in ("first", "second"):
         ready.cri.inject_error("Version", CRIError(text, Code.UNAVAILABLE))
     for text in ("first", "second"):
-        with refused(grpc.StatusCode.UNAVAILABLE, text):
+        with raises_status(grpc.StatusCode.UNAVAILABLE, text):
             ready.runtime.Version(pb.VersionRequest())
     assert ready.runtime.Version(pb.VersionRequest()).version == "0.1.0"
 
@@ -114,7 +114,7 @@ def test_an_error_cannot_be_injected_where_there_is_no_rpc() -> None:
 def test_a_message_that_is_too_large_is_refused_on_the_object_as_on_the_wire() -> None:
     with CRI() as cri:
         config = pb.PodSandboxConfig(log_directory="x" * (16 * 1024 * 1024))
-        with refused(grpc.StatusCode.RESOURCE_EXHAUSTED):
+        with raises_status(grpc.StatusCode.RESOURCE_EXHAUSTED):
             cri.runtime.RunPodSandbox(pb.RunPodSandboxRequest(config=config))
 
 
@@ -129,7 +129,7 @@ def test_a_message_of_another_type_is_a_mistake() -> None:
 def test_a_closed_runtime_is_unavailable() -> None:
     cri = CRI()
     cri.close()
-    with refused(grpc.StatusCode.UNAVAILABLE, "the runtime is closed"):
+    with raises_status(grpc.StatusCode.UNAVAILABLE, "the runtime is closed"):
         cri.runtime.Version(pb.VersionRequest())
 
 
@@ -179,3 +179,10 @@ def test_a_future_may_be_waited_for_in_virtual_time() -> None:
             stopping.result(timeout=10)
         stopping.result(timeout=21)
         assert opened.status(container).exit_code == 137
+
+
+def test_the_environment_may_hold_any_bytes(ready: Node) -> None:
+    value = pb.KeyValue(key="ODD", value=b"\xff\xfe")
+    container = ready.run(ready.run_sandbox(), "sleep", "10", envs=[value])
+    request = pb.ExecSyncRequest(container_id=container, cmd=["env"])
+    assert b"ODD=\xff\xfe\n" in ready.runtime.ExecSync(request).stdout

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.scheduler import SECOND_NS
 from tests.invariants import check_store
-from tests.support import FACES, Node, create_request, node, refused, sandbox_config
+from tests.support import FACES, Node, create_request, node, raises_status, sandbox_config
 
 if TYPE_CHECKING:
     from fakecri.core.events import Subscriber
@@ -110,7 +110,7 @@ class Lifecycle(RuleBasedStateMachine):
         request = pb.RunPodSandboxRequest(config=sandbox_config(name, attempt=attempt))
         held = f"{name}/{attempt}" in {each.name for each in self.sandboxes.values()}
         if held:
-            with refused(grpc.StatusCode.FAILED_PRECONDITION):
+            with raises_status(grpc.StatusCode.FAILED_PRECONDITION):
                 self.node.runtime.RunPodSandbox(request)
             return
         id_ = self.node.runtime.RunPodSandbox(request).pod_sandbox_id
@@ -131,7 +131,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.node.remove_sandbox(id_)
         for container_id in self.sandboxes.pop(id_).containers:
             del self.containers[container_id]
-        with refused(grpc.StatusCode.NOT_FOUND):
+        with raises_status(grpc.StatusCode.NOT_FOUND):
             self.node.sandbox_status(id_)
 
     def end_all(self, id_: str) -> None:
@@ -149,10 +149,12 @@ class Lifecycle(RuleBasedStateMachine):
         request = create_request(id_, *program.argv, name=name, pod=pod, stdin=True)
         create = self.node.runtime.CreateContainer
         if not sandbox.ready:
-            with refused(grpc.StatusCode.UNKNOWN, f'sandbox container "{id_}" is not running'):
+            with raises_status(
+                grpc.StatusCode.UNKNOWN, f'sandbox container "{id_}" is not running'
+            ):
                 create(request)
         elif f"{name}/{pod}" in {each.name for each in self.containers.values()}:
-            with refused(grpc.StatusCode.FAILED_PRECONDITION):
+            with raises_status(grpc.StatusCode.FAILED_PRECONDITION):
                 create(request)
         else:
             container_id = create(request).container_id
@@ -170,7 +172,7 @@ class Lifecycle(RuleBasedStateMachine):
             container.state = RUNNING
             container.ends_ns = self.now_ns() + container.program.seconds * SECOND_NS
             return
-        with refused(grpc.StatusCode.UNKNOWN):
+        with raises_status(grpc.StatusCode.UNKNOWN):
             self.node.start(id_)
         if can_start:
             container.state, container.exit_code = EXITED, 128
@@ -194,7 +196,7 @@ class Lifecycle(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(list(self.containers)))
         self.node.remove(id_)
         self.containers.pop(id_).sandbox.containers.remove(id_)
-        with refused(grpc.StatusCode.NOT_FOUND):
+        with raises_status(grpc.StatusCode.NOT_FOUND):
             self.node.status(id_)
 
     @precondition(lambda self: self.containers)
@@ -203,7 +205,7 @@ class Lifecycle(RuleBasedStateMachine):
         id_ = data.draw(st.sampled_from(list(self.containers)))
         request = pb.ExecSyncRequest(container_id=id_, cmd=["echo", "hello"])
         if self.containers[id_].state != RUNNING:
-            with refused(grpc.StatusCode.UNKNOWN):
+            with raises_status(grpc.StatusCode.UNKNOWN):
                 self.node.runtime.ExecSync(request)
         else:
             assert self.node.runtime.ExecSync(request).stdout == b"hello\n"

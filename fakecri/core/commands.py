@@ -133,7 +133,8 @@ def _env(process: Process, surroundings: Surroundings) -> Waits[int] | int | Non
     if words:
         return _become_found(process, surroundings, words, environment)
     end = "\0" if "0" in options.letters else "\n"
-    process.write("".join(f"{k}={v}{end}" for k, v in environment.items()).encode())
+    text = "".join(f"{key}={value}{end}" for key, value in environment.items())
+    process.write(text.encode(errors="surrogateescape"))  # values may be any bytes
     return 0
 
 

@@ -27,7 +27,7 @@ from tests.behaviour.steps import (
     lose,
     sandboxes,
 )
-from tests.support import LOGS, Node, create_request, refused, sandbox_config
+from tests.support import LOGS, Node, create_request, raises_status, sandbox_config
 
 LOG = f"{LOGS}/main/0.log"
 
@@ -118,7 +118,7 @@ def test_only_what_runs_is_checkpointed(ready: Node, state: str) -> None:
         f'container "{made}" is in CONTAINER_{state} state. only CONTAINER_RUNNING containers can '
         "be checkpointed"
     )
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         checkpoint(ready, made)
     assert not files_of(ready).exists("/checkpoint.tar")
 
@@ -138,7 +138,7 @@ def test_an_archive_that_cannot_be_written_is_an_error(
 ) -> None:
     running = ready.run(ready.run_sandbox(), "sleep", "99")
     before = ready.status(running)
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         checkpoint(ready, running, location)
     assert ready.status(running) == before
 
@@ -147,7 +147,7 @@ def test_a_log_that_cannot_be_read_is_an_error(ready: Node) -> None:
     running = ready.run(ready.run_sandbox(), "sleep", "99")
     files_of(ready).remove(LOG)
     files_of(ready).make_dirs(LOG)
-    with refused(UNKNOWN, f"read {LOG}: is a directory"):
+    with raises_status(UNKNOWN, f"read {LOG}: is a directory"):
         checkpoint(ready, running)
 
 
@@ -236,7 +236,7 @@ def test_a_checkpoint_of_a_pod_that_is_refused_writes_nothing(
     before = files_of(ready).contents()
     chosen = [ids[each] for each in fields.get("ids", [0, 1])]
     others = {name: value for name, value in fields.items() if name != "ids"}
-    with refused(code, text.format(pod=pod, second=ids[1])):
+    with raises_status(code, text.format(pod=pod, second=ids[1])):
         checkpoint_pod(ready, pod, *chosen, **others)
     assert files_of(ready).contents() == before
 
@@ -244,9 +244,9 @@ def test_a_checkpoint_of_a_pod_that_is_refused_writes_nothing(
 def test_a_container_of_another_pod_is_not_in_this_one(ready: Node, pod: str) -> None:
     other = ready.run(ready.run_sandbox("db"), "sleep", "99", pod="db")
     text = f'container "{other}" is not in sandbox "{pod}": not found'
-    with refused(NOT_FOUND, text):
+    with raises_status(NOT_FOUND, text):
         checkpoint_pod(ready, pod, other)
-    with refused(NOT_FOUND, "failed to find sandbox: not found"):
+    with raises_status(NOT_FOUND, "failed to find sandbox: not found"):
         checkpoint_pod(ready, "f" * 64, other)
 
 
@@ -254,7 +254,7 @@ def test_a_checkpoint_of_a_pod_that_fails_leaves_no_files(ready: Node, pod: str)
     ids = containers(ready)
     files_of(ready).refuse(f"/checkpoint/{ids[1]}.tar", errno.ENOSPC)
     text = f"open /checkpoint/{ids[1]}.tar: no space left on device"
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         checkpoint_pod(ready, pod, *ids)
     assert files_of(ready).list_dir("/checkpoint") == []
 
@@ -331,7 +331,7 @@ def test_a_restore_that_is_refused_makes_nothing(
         files_of(ready).make_dirs(f"/{name}")
         files_of(ready).write(f"/{name}/pod.json", content)
     before = (sandboxes(ready), containers(ready), held(ready))
-    with refused(code):
+    with raises_status(code):
         restore(ready, **fields)
     assert (sandboxes(ready), containers(ready), held(ready)) == before
 
@@ -340,7 +340,7 @@ def test_a_restore_that_fails_half_way_removes_what_it_made(ready: Node, pod: st
     checkpoint_pod(ready, pod, *containers(ready))
     before = (sandboxes(ready), containers(ready), held(ready))
     ready.images.RemoveImage(pb.RemoveImageRequest(image=pb.ImageSpec(image="busybox")))
-    with refused(NOT_FOUND, 'failed to resolve image "busybox": not found'):
+    with raises_status(NOT_FOUND, 'failed to resolve image "busybox": not found'):
         restore(ready)
     assert (sandboxes(ready), containers(ready), held(ready)) == before
     ready.pull()

@@ -32,7 +32,7 @@ from tests.behaviour.steps import (
     until,
     wait,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 DONE = pb.StopContainerResponse()
 
@@ -132,7 +132,7 @@ def test_nothing_else_waits_for_a_stop(still: Node, pod: str, running: str) -> N
     still.runtime.UpdateContainerResources(pb.UpdateContainerResourcesRequest(container_id=running))
     still.runtime.Exec(pb.ExecRequest(container_id=running, cmd=["true"], stdout=True))
     text = f'failed to set starting state for container "{running}": container is in '
-    with refused(UNKNOWN, f"{text}CONTAINER_RUNNING state"):
+    with raises_status(UNKNOWN, f"{text}CONTAINER_RUNNING state"):
         still.start(running)
     other = still.run(pod, "sleep", "9", name="other")
     assert still.run_sandbox("db") in sandboxes(still)
@@ -144,9 +144,9 @@ def test_nothing_else_waits_for_a_stop(still: Node, pod: str, running: str) -> N
 
 def test_names_are_taken_while_others_wait(still: Node, pod: str, running: str) -> None:
     stopping = begin_stop(still, running, grace_s=30)
-    with refused(FAILED_PRECONDITION):
+    with raises_status(FAILED_PRECONDITION):
         still.run_sandbox()
-    with refused(FAILED_PRECONDITION):
+    with raises_status(FAILED_PRECONDITION):
         still.create(pod, "true")
     still.remove(running)
     assert stopping.result() == DONE

@@ -13,7 +13,7 @@ from fakecri.core.output import MAX_LINE, LogRecord, parse_records
 from fakecri.core.processes import Program
 from fakecri.core.scheduler import Waits
 from tests.behaviour.steps import EXITED, RUNNING, UNKNOWN, lose, wait
-from tests.support import LOGS, Node, create_request, node, refused
+from tests.support import LOGS, Node, create_request, node, raises_status
 
 LOG = f"{LOGS}/main/0.log"
 
@@ -253,7 +253,7 @@ def test_only_a_running_containers_log_is_reopened(logging: Node, state: str) ->
         rename(logging, LOG, f"{LOG}.1")
     if state == "lost":
         lose(logging, made)
-    with refused(UNKNOWN, "container is not running"):
+    with raises_status(UNKNOWN, "container is not running"):
         reopen(logging, made)
     assert not exists(logging)
 
@@ -265,7 +265,7 @@ def test_a_log_that_cannot_be_opened_stays_the_old_one(logging: Node) -> None:
     with logging.cri.host.turn() as world:
         world.files.write(f"{LOGS}/main", b"")
     text = f"failed to create and open log file: mkdir {LOGS}/main: not a directory"
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         reopen(logging, running)
     assert logging.status(running).state == RUNNING
     wait(logging, 2)

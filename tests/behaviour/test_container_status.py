@@ -9,7 +9,7 @@ from fakecri import Recipe
 from fakecri.api import runtime_pb2 as pb
 from tests.behaviour.configs import linux
 from tests.behaviour.steps import CREATED, EXITED, RUNNING, UNKNOWN, put_image, wait
-from tests.support import LOGS, Node, create_request, refused
+from tests.support import LOGS, Node, create_request, raises_status
 
 RESOURCES = pb.LinuxContainerResources(
     cpu_period=100_000,
@@ -257,6 +257,6 @@ def test_a_status_is_not_changed_by_who_reads_it(ready: Node) -> None:
 def test_the_user_is_shown_in_every_state(ready: Node) -> None:
     made = ready.create(ready.run_sandbox(), "nosuch", linux=linux(run_as_user=12))
     assert ready.status(made).user.linux.uid == 12
-    with refused(UNKNOWN):
+    with raises_status(UNKNOWN):
         ready.start(made)
     assert ready.status(made).user.linux.uid == 12

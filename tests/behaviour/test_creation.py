@@ -19,7 +19,7 @@ from tests.behaviour.steps import (
     id_of,
     listen,
 )
-from tests.support import LOGS, Node, create_request, refused
+from tests.support import LOGS, Node, create_request, raises_status
 
 NAME = "main_web_default_uid-web_0"
 
@@ -126,7 +126,7 @@ def test_an_image_is_found_by_name_id_and_the_beginning_of_its_id(ready: Node) -
 
 def test_the_beginning_of_several_image_ids_names_none(ready: Node) -> None:
     pod = ready.run_sandbox()  # which brings the pause image
-    with refused(UNKNOWN, 'failed to resolve image "": ambiguous digest string'):
+    with raises_status(UNKNOWN, 'failed to resolve image "": ambiguous digest string'):
         ready.create(pod, image="")
     assert held(ready)[1] == set()
 
@@ -189,7 +189,7 @@ def test_a_name_is_taken_while_an_exited_container_of_an_older_sandbox_holds_it(
     first = ready.run(old, "false")
     ready.stop_sandbox(old)
     new = ready.run_sandbox(attempt=1)
-    with refused(
+    with raises_status(
         FAILED_PRECONDITION,
         f'failed to reserve container name "{NAME}"; check if another CreateContainer request is '
         f'in progress: name "{NAME}" is reserved for "{first}"',
@@ -204,7 +204,7 @@ def test_a_name_is_taken_while_an_exited_container_of_an_older_sandbox_holds_it(
 def test_the_name_comes_from_the_request_and_not_from_the_sandbox(ready: Node) -> None:
     pods = [ready.run_sandbox("web"), ready.run_sandbox("db")]
     made = ready.create(pods[0], pod="other")
-    with refused(FAILED_PRECONDITION):
+    with raises_status(FAILED_PRECONDITION):
         ready.create(pods[1], pod="other")
     ready.create(pods[1], pod="db")
     assert containers(ready, pod_sandbox_id=pods[0]) == [made]
@@ -227,7 +227,7 @@ def test_a_name_with_odd_characters_is_quoted_as_go_does(ready: Node) -> None:
     pod = ready.run_sandbox()
     ready.create(pod, name='a"\n\x00ü')
     text = '"a\\"\\n\\x00ü_web_default_uid-web_0"'
-    with refused(
+    with raises_status(
         FAILED_PRECONDITION,
         f"failed to reserve container name {text}; check if another CreateContainer request is "
         f'in progress: name {text} is reserved for "{id_of("container", 1)}"',

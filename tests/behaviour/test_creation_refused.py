@@ -25,7 +25,7 @@ from tests.behaviour.steps import (
     id_of,
     listen,
 )
-from tests.support import Node, create_request, refused, sandbox_config
+from tests.support import Node, create_request, raises_status, sandbox_config
 
 ABSENT = "docker.io/library/nginx:1.27"
 SPEC = f'failed to generate container "{id_of("container", 1)}" spec: '
@@ -244,7 +244,7 @@ def odd(ready: Node) -> Node:
 def test_a_creation_that_fails_leaves_no_trace(odd: Node, refusal: Refusal) -> None:
     pod = odd.run_sandbox()
     events = listen(odd)
-    with refused(refusal.code, refusal.text):
+    with raises_status(refusal.code, refusal.text):
         odd.create(pod, **refusal.asked())
     assert containers(odd) == []
     assert events.drain() == []
@@ -274,9 +274,9 @@ def without_ids(text: str) -> str:
 def test_a_name_that_is_taken_is_told_before_an_image_that_is_absent(ready: Node) -> None:
     pod = ready.run_sandbox()
     ready.create(pod)
-    with refused(FAILED_PRECONDITION):
+    with raises_status(FAILED_PRECONDITION):
         ready.create(pod, image=ABSENT)
-    with refused(INVALID_ARGUMENT):
+    with raises_status(INVALID_ARGUMENT):
         ready.create(pod, stop_signal=66)
 
 
@@ -298,7 +298,7 @@ def test_metadata_are_needed_of_both(ready: Node, config: Any, pod_config: Any, 
     request = pb.CreateContainerRequest(
         pod_sandbox_id=ready.run_sandbox(), config=config, sandbox_config=pod_config
     )
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         ready.runtime.CreateContainer(request)
 
 
@@ -307,7 +307,7 @@ def test_a_sandbox_that_is_not_ready_takes_no_containers(ready: Node) -> None:
         pod = ready.run_sandbox()
         spoil(pod)
         # This comes before all that may be wrong with the configs.
-        with refused(UNKNOWN, f'sandbox container "{pod}" is not running'):
+        with raises_status(UNKNOWN, f'sandbox container "{pod}" is not running'):
             ready.runtime.CreateContainer(pb.CreateContainerRequest(pod_sandbox_id=pod[:9]))
         ready.remove_sandbox(pod)
 
@@ -327,7 +327,9 @@ def test_a_disk_that_refuses_directories_refuses_the_mount(ready: Node) -> None:
     with ready.cri.host.turn() as world:
         assert isinstance(world.files, MemoryFiles)
         world.files.refuse("/srv", errno.EROFS)
-    with refused(UNKNOWN, MOUNTS + 'failed to mkdir "/srv/x": mkdir /srv: read-only file system'):
+    with raises_status(
+        UNKNOWN, MOUNTS + 'failed to mkdir "/srv/x": mkdir /srv: read-only file system'
+    ):
         ready.create(pod, mounts=[pb.Mount(container_path="/x", host_path="/srv/x")])
     assert held(ready)[1] == set()
 
@@ -337,11 +339,11 @@ def test_names_are_quoted_as_go_does(ready: Node) -> None:
     odd_name = 'a"\n\x00ü'
     made = ready.create(pod, name=odd_name)
     text = '"a\\"\\n\\x00ü_web_default_uid-web_0"'
-    with refused(
+    with raises_status(
         FAILED_PRECONDITION,
         f"failed to reserve container name {text}; check if another CreateContainer request is in "
         f'progress: name {text} is reserved for "{made}"',
     ):
         ready.create(pod, name=odd_name)
-    with refused(NOT_FOUND, 'failed to resolve image "a\\tb": not found'):
+    with raises_status(NOT_FOUND, 'failed to resolve image "a\\tb": not found'):
         ready.runtime.CreateContainer(create_request(pod, image="a\tb"))

@@ -8,7 +8,7 @@ from fakecri import Recipe
 from fakecri.api import runtime_pb2 as pb
 from tests.behaviour.configs import linux, pod_linux, target, userns
 from tests.behaviour.steps import CREATED, UNKNOWN, containers, exec_sync, held, id_of
-from tests.support import Node, create_request, refused
+from tests.support import Node, create_request, raises_status
 
 # Namespaces (8.1).
 
@@ -25,7 +25,7 @@ def test_a_target_has_to_run(ready: Node, state: str) -> None:
         f'opts: invalid target container: container "{other[:8]}" is not running - in state '
         f"CONTAINER_{state}"
     )
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         ready.create(pod, linux=linux(namespace_options=options))
     assert held(ready)[1] == {"target_web_default_uid-web_0"}
 
@@ -39,7 +39,7 @@ def test_a_target_has_to_be_in_the_same_sandbox(ready: Node) -> None:
         f'opts: invalid target container: container "{other}" (sandbox {pods[1]}) does not '
         f"belong to sandbox {pods[0]}"
     )
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         ready.create(pods[0], linux=linux(namespace_options=options))
 
 

@@ -24,7 +24,7 @@ from tests.behaviour.steps import (
     until,
     wait,
 )
-from tests.support import Node, node, refused
+from tests.support import Node, node, raises_status
 
 BARE = "context deadline exceeded"
 
@@ -129,7 +129,7 @@ def test_time_leaps_to_a_deadline_too(face: str) -> None:
         running = leaping.run(leaping.run_sandbox(), "sleep", "1000")
         before_ns = leaping.cri.now_ns
         request = pb.StopContainerRequest(container_id=running, timeout=60)
-        with refused(DEADLINE_EXCEEDED):
+        with raises_status(DEADLINE_EXCEEDED):
             leaping.runtime.StopContainer(request, timeout=30)
         assert leaping.cri.now_ns == before_ns + 30_000_000_000
         assert leaping.status(running).state == RUNNING
@@ -139,12 +139,12 @@ def test_what_is_too_late_already_never_reaches_the_runtime(still: Node, running
     # gRPC rounds up, so that 0 may be enough for a call.
     timeout = -1 if still.face == "grpc" else 0
     seen = len(still.cri.calls)
-    with refused(DEADLINE_EXCEEDED):
+    with raises_status(DEADLINE_EXCEEDED):
         still.runtime.RemoveContainer(
             pb.RemoveContainerRequest(container_id=running), timeout=timeout
         )
     stream = still.runtime.GetContainerEvents(pb.GetEventsRequest(), timeout=timeout)
-    with refused(DEADLINE_EXCEEDED):
+    with raises_status(DEADLINE_EXCEEDED):
         next(stream)
     assert still.status(running).state == RUNNING
     assert len(still.cri.calls) == seen + 1

@@ -26,7 +26,7 @@ from tests.behaviour.steps import (
     until,
     wait,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 
 def subscribe(node: Node, timeout: float | None = None) -> Any:
@@ -145,11 +145,11 @@ def test_much_is_told_to_nobody(ready: Node) -> None:
     )
     for id_ in (ended, failing):
         ready.stop(id_, timeout=3)
-    with refused(UNKNOWN):
+    with raises_status(UNKNOWN):
         ready.start(failing)
-    with refused(grpc.StatusCode.FAILED_PRECONDITION):
+    with raises_status(grpc.StatusCode.FAILED_PRECONDITION):
         ready.run_sandbox()
-    with refused(grpc.StatusCode.FAILED_PRECONDITION):
+    with raises_status(grpc.StatusCode.FAILED_PRECONDITION):
         ready.create(pod)
     ready.images.RemoveImage(pb.RemoveImageRequest(image=pb.ImageSpec(image="alpine")))
     assert events.drain() == []
@@ -274,7 +274,7 @@ def test_a_stream_ends_with_the_deadline_of_its_client(face: str) -> None:
         pod = node.run_sandbox()
         assert take(stream, 2) == [(pod, "CREATED"), (pod, "STARTED")]
         wait(node, 60)
-        with refused(DEADLINE_EXCEEDED):
+        with raises_status(DEADLINE_EXCEEDED):
             next(stream)
         assert all_ended(node)
 

@@ -29,7 +29,7 @@ from tests.behaviour.steps import (
     until,
     wait,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 FAILED = "failed to exec in container: "
 MEBI = 1 << 20
@@ -123,7 +123,7 @@ def test_an_exec_takes_the_time_of_its_command(ready: Node, pod: str) -> None:
 )
 def test_a_missing_executable_is_an_error(ready: Node, pod: str, cmd: list[str], text: str) -> None:
     running = ready.run(pod, "sleep", "99")
-    with refused(
+    with raises_status(
         UNKNOWN,
         f'{FAILED}failed to start exec "{id_of("exec", 1)}": OCI runtime exec failed: exec '
         f"failed: unable to start container process: {text}: unknown",
@@ -141,7 +141,7 @@ def test_only_in_a_running_container_something_can_be_run(
         ready.start(made)
     if state == "UNKNOWN":
         lose(ready, made)
-    with refused(UNKNOWN, f"{FAILED}container is in CONTAINER_{state} state"):
+    with raises_status(UNKNOWN, f"{FAILED}container is in CONTAINER_{state} state"):
         exec_sync(ready, made, "true")
 
 
@@ -151,7 +151,7 @@ def test_an_exec_that_takes_too_long_is_killed(ready: Node, pod: str, cmd: tuple
     running = ready.run(pod, "sleep", "999")
     before_ns = ready.cri.now_ns
     text = f"{FAILED}timeout 1m5s exceeded: context deadline exceeded"
-    with refused(DEADLINE_EXCEEDED, text):
+    with raises_status(DEADLINE_EXCEEDED, text):
         exec_sync(ready, running, *cmd, timeout=65)
     assert ready.cri.now_ns == before_ns + 65 * SECOND_NS
     assert container(ready, running).execs == []
@@ -214,7 +214,7 @@ def test_an_answer_that_is_larger_than_a_message_may_be_is_refused(ready: Node, 
     ready.cri.register(lambda process: process.write(b"x" * 17 * MEBI), command="app")
     running = ready.run(pod, "sleep", "99")
     size = 16 * MEBI + 5
-    with refused(
+    with raises_status(
         RESOURCE_EXHAUSTED,
         f"grpc: trying to send message larger than max ({size} vs. {16 * MEBI})",
     ):
@@ -242,7 +242,7 @@ def test_an_exec_is_possible_while_its_container_is_being_stopped(face: str) -> 
         assert exec_sync(node, running, "echo", "still here").stdout == b"still here\n"
         wait(node, 10)
         assert stopping.result() == pb.StopContainerResponse()
-        with refused(UNKNOWN, f"{FAILED}container is in CONTAINER_EXITED state"):
+        with raises_status(UNKNOWN, f"{FAILED}container is in CONTAINER_EXITED state"):
             exec_sync(node, running, "true")
 
 

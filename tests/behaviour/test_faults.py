@@ -15,7 +15,7 @@ from tests.behaviour.steps import (
     listen,
     sandboxes,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 BUSY = CRIError('no room for "you"\n\u2026', Code.UNAVAILABLE)
 
@@ -26,7 +26,7 @@ def test_an_injected_error_answers_the_next_call_of_its_rpc_and_no_other(ready: 
     events = listen(ready)
     ready.cri.inject_error("StopContainer", BUSY)
     assert ready.status(running).state == RUNNING
-    with refused(grpc.StatusCode.UNAVAILABLE, BUSY.message):
+    with raises_status(grpc.StatusCode.UNAVAILABLE, BUSY.message):
         ready.stop(running)
     assert ready.status(running).state == RUNNING
     assert events.drain() == []
@@ -49,10 +49,10 @@ def test_errors_wait_in_line(node: Node) -> None:
         node.cri.inject_error("ListPodSandbox", CRIError(f"number {number}"))
     node.cri.inject_error("ListContainers", CRIError("another"))
     for number in range(3):
-        with refused(grpc.StatusCode.UNKNOWN, f"number {number}"):
+        with raises_status(grpc.StatusCode.UNKNOWN, f"number {number}"):
             sandboxes(node)
     assert sandboxes(node) == []
-    with refused(grpc.StatusCode.UNKNOWN, "another"):
+    with raises_status(grpc.StatusCode.UNKNOWN, "another"):
         containers(node)
 
 
@@ -61,7 +61,7 @@ def test_every_rpc_can_be_made_to_fail(node: Node, rpc: str) -> None:
     node.cri.inject_error(rpc, CRIError("made to fail", Code.ABORTED))
     service = node.runtime if RPCS[rpc].service == "RuntimeService" else node.images
     call, request = getattr(service, rpc), RPCS[rpc].request()
-    with refused(grpc.StatusCode.ABORTED, "made to fail"):
+    with raises_status(grpc.StatusCode.ABORTED, "made to fail"):
         if RPCS[rpc].streams:
             next(call(request))
         else:
@@ -73,11 +73,11 @@ def test_every_rpc_can_be_made_to_fail(node: Node, rpc: str) -> None:
 
 def test_a_refused_creation_holds_nothing(ready: Node) -> None:
     ready.cri.inject_error("RunPodSandbox", BUSY)
-    with refused(grpc.StatusCode.UNAVAILABLE):
+    with raises_status(grpc.StatusCode.UNAVAILABLE):
         ready.run_sandbox()
     pod = ready.run_sandbox()
     ready.cri.inject_error("CreateContainer", BUSY)
-    with refused(grpc.StatusCode.UNAVAILABLE):
+    with raises_status(grpc.StatusCode.UNAVAILABLE):
         ready.create(pod)
     made = ready.create(pod)
     assert (sandboxes(ready), containers(ready)) == ([pod], [made])
@@ -88,7 +88,7 @@ def test_a_stream_can_be_made_to_fail_at_its_first_message(ready: Node) -> None:
     text = "unknown method StreamContainers for service runtime.v1.RuntimeService"
     ready.cri.inject_error("StreamContainers", CRIError(text, Code.UNIMPLEMENTED))
     stream = ready.runtime.StreamContainers(pb.StreamContainersRequest())
-    with refused(grpc.StatusCode.UNIMPLEMENTED, text):
+    with raises_status(grpc.StatusCode.UNIMPLEMENTED, text):
         next(stream)
     assert list(ready.runtime.StreamContainers(pb.StreamContainersRequest())) == []
 
@@ -106,7 +106,7 @@ def test_one_error_can_be_injected_many_times(node: Node) -> None:
     for _ in range(2):
         node.cri.inject_error("PodSandboxStatus", gone)
     for _ in range(2):
-        with refused(NOT_FOUND, "gone"):
+        with raises_status(NOT_FOUND, "gone"):
             node.sandbox_status("x")
     assert gone.__traceback__ is None
     assert count(node, "PodSandboxStatus") == 2

@@ -25,7 +25,7 @@ from tests.behaviour.steps import (
     orphan,
     sandboxes,
 )
-from tests.support import FACES, Node, create_request, node, refused
+from tests.support import FACES, Node, create_request, node, raises_status
 
 UNKNOWN_ID = "f" * 64
 
@@ -281,8 +281,8 @@ def test_a_list_that_is_larger_than_a_message_may_be_is_refused(node: Node) -> N
         "grpc: trying to send message larger than max (20972024 vs. 16777216)"
     )
     stream = node.runtime.StreamPodSandboxes(pb.StreamPodSandboxesRequest())
-    with refused(RESOURCE_EXHAUSTED, refusal.value.details()):
+    with raises_status(RESOURCE_EXHAUSTED, refusal.value.details()):
         next(stream)
-    with refused(RESOURCE_EXHAUSTED, refusal.value.details()):
+    with raises_status(RESOURCE_EXHAUSTED, refusal.value.details()):
         next(stream)
     assert len(sandboxes(node, id=id_of("sandbox", 1))) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from fakecri.api import runtime_pb2 as pb
 from tests.behaviour.steps import NOT_FOUND, UNKNOWN
-from tests.support import FACES, Node, create_request, node, refused
+from tests.support import FACES, Node, create_request, node, raises_status
 
 FIND_CONTAINER = 'an error occurred when try to find container "{id}": '
 FIND_SANDBOX = 'an error occurred when try to find sandbox "{id}": '
@@ -110,13 +110,13 @@ def test_an_unknown_id_is_not_found_or_nothing_to_do(crowd: Crowd, look_up: Look
     if look_up.idempotent:
         assert call(crowd.node, look_up, unknown).ByteSize() == 0
         return
-    with refused(NOT_FOUND, look_up.text.format(id=unknown) + "not found"):
+    with raises_status(NOT_FOUND, look_up.text.format(id=unknown) + "not found"):
         call(crowd.node, look_up, unknown)
 
 
 @look_ups
 def test_an_empty_id_is_an_error_without_a_class(crowd: Crowd, look_up: LookUp) -> None:
-    with refused(UNKNOWN, look_up.text.format(id="") + "prefix can't be empty"):
+    with raises_status(UNKNOWN, look_up.text.format(id="") + "prefix can't be empty"):
         call(crowd.node, look_up, "")
 
 
@@ -126,7 +126,7 @@ def test_the_beginning_of_several_ids_is_an_error_without_a_class(
 ) -> None:
     prefix = crowd.shared_prefix(look_up)
     text = look_up.text.format(id=prefix) + f"Multiple IDs found with provided prefix: {prefix}"
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         call(crowd.node, look_up, prefix)
 
 
@@ -160,12 +160,12 @@ def test_the_beginning_of_one_id_stands_for_it(ready: Node) -> None:
     ready.stop(short)
     assert ready.status(made).state == pb.CONTAINER_EXITED
     ready.remove(short)
-    with refused(NOT_FOUND):
+    with raises_status(NOT_FOUND):
         ready.status(made)
     ready.stop_sandbox(pod)
     assert ready.sandbox_status(made_in).state == pb.SANDBOX_NOTREADY
     ready.remove_sandbox(pod)
-    with refused(NOT_FOUND):
+    with raises_status(NOT_FOUND):
         ready.sandbox_status(made_in)
 
 
@@ -173,14 +173,14 @@ def test_a_container_and_a_sandbox_are_not_looked_up_among_each_other(ready: Nod
     # Pause containers are not in the container index either.
     pod = ready.run_sandbox()
     made = ready.create(pod)
-    with refused(NOT_FOUND):
+    with raises_status(NOT_FOUND):
         ready.status(pod)
-    with refused(NOT_FOUND):
+    with raises_status(NOT_FOUND):
         ready.sandbox_status(made)
 
 
 def test_messages_show_the_full_id_once_it_is_found(ready: Node) -> None:
     made = ready.run(ready.run_sandbox(), "sleep", "99")
     text = f'failed to set starting state for container "{made}": container is in CONTAINER_RUNNING'
-    with refused(grpc.StatusCode.UNKNOWN, f"{text} state"):
+    with raises_status(grpc.StatusCode.UNKNOWN, f"{text} state"):
         ready.start(made[:4])

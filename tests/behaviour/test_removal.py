@@ -15,7 +15,7 @@ from tests.behaviour.steps import (
     lose,
     orphan,
 )
-from tests.support import LOGS, Node, refused
+from tests.support import LOGS, Node, raises_status
 
 
 @pytest.mark.parametrize("state", ["created", "exited", "running", "lost", "failed"])
@@ -26,7 +26,7 @@ def test_a_container_can_be_removed_in_any_state(ready: Node, state: str) -> Non
     if state in {"exited", "running"}:
         ready.start(made)
     if state == "failed":
-        with refused(UNKNOWN):
+        with raises_status(UNKNOWN):
             ready.start(made)
     if state == "lost":
         lose(ready, made)
@@ -36,7 +36,9 @@ def test_a_container_can_be_removed_in_any_state(ready: Node, state: str) -> Non
     assert heard(events) == [*stopped, (made, "DELETED")]
     assert containers(ready) == []
     assert held(ready)[1] == set()
-    with refused(NOT_FOUND, f'an error occurred when try to find container "{made}": not found'):
+    with raises_status(
+        NOT_FOUND, f'an error occurred when try to find container "{made}": not found'
+    ):
         ready.status(made)
     ready.remove(made)
     assert events.drain() == []
@@ -69,7 +71,7 @@ def test_a_running_container_is_killed_without_grace_before_it_goes(ready: Node)
 def test_a_container_in_between_is_not_removed(ready: Node, mark: str, text: str) -> None:
     made = ready.create(ready.run_sandbox(), "true")
     setattr(container(ready, made), mark, True)
-    with refused(UNKNOWN, f'failed to set removing state for container "{made}": {text}'):
+    with raises_status(UNKNOWN, f'failed to set removing state for container "{made}": {text}'):
         ready.remove(made)
     assert ready.status(made).state == CREATED
     assert held(ready)[1] == {container(ready, made).name}
@@ -106,9 +108,9 @@ def test_an_orphan_can_be_removed_and_nothing_else(ready: Node) -> None:
     made = ready.create(pod, "true")
     orphan(ready, pod)
     request = pb.UpdateContainerResourcesRequest(container_id=made)
-    with refused(NOT_FOUND, "not found"):
+    with raises_status(NOT_FOUND, "not found"):
         ready.runtime.UpdateContainerResources(request)
-    with refused(NOT_FOUND, f'sandbox "{pod}" not found: not found'):
+    with raises_status(NOT_FOUND, f'sandbox "{pod}" not found: not found'):
         ready.start(made)
     assert ready.status(made).reason == "StartError"
     events = listen(ready)

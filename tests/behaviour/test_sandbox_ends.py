@@ -19,7 +19,7 @@ from tests.behaviour.steps import (
     sandboxes,
     wait,
 )
-from tests.support import LOGS, Node, refused
+from tests.support import LOGS, Node, raises_status
 
 HOST_NETWORK = pb.NamespaceOption(network=pb.NODE)
 
@@ -125,7 +125,7 @@ def test_a_removed_sandbox_is_gone_and_its_removal_can_be_repeated(node: Node) -
         node.remove_sandbox(pod)
     node.stop_sandbox(pod)
     assert heard(events) == [(pod, "STOPPED"), (pod, "DELETED")]
-    with refused(NOT_FOUND, "an error occurred when try to find sandbox: not found"):
+    with raises_status(NOT_FOUND, "an error occurred when try to find sandbox: not found"):
         node.sandbox_status(pod)
 
 
@@ -142,7 +142,7 @@ def test_a_container_in_between_hinders_the_removal_of_its_sandbox(
     pod = ready.run_sandbox()
     made = ready.create(pod)
     setattr(container(ready, made), mark, True)
-    with refused(
+    with raises_status(
         UNKNOWN,
         f'failed to remove container "{made}": failed to set removing state for container '
         f'"{made}": {text}',

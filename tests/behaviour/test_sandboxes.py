@@ -21,7 +21,7 @@ from tests.behaviour.steps import (
     listen,
     sandboxes,
 )
-from tests.support import Node, refused, sandbox_config
+from tests.support import Node, raises_status, sandbox_config
 
 NAME = "web_default_uid-web_0"
 UNTRUSTED = {"io.kubernetes.cri.untrusted-workload": "true"}
@@ -73,7 +73,7 @@ def test_an_address_that_was_given_back_is_not_given_again_at_once(node: Node) -
 def test_empty_metadata_are_a_name_like_any_other(node: Node) -> None:
     config = pb.PodSandboxConfig(metadata=pb.PodSandboxMetadata())
     run(node, config)
-    with refused(FAILED_PRECONDITION):
+    with raises_status(FAILED_PRECONDITION):
         run(node, config)
     assert held(node)[0] == {"___0"}
 
@@ -154,7 +154,7 @@ def test_a_run_that_fails_leaves_no_trace(
             setattr(world.node, name, value)
     runtime_handler = fields.get("runtime_handler", "")
     config = sandbox_config(**{k: v for k, v in fields.items() if k != "runtime_handler"})
-    with refused(code, text.format(id=id_of("sandbox", 1))):
+    with raises_status(code, text.format(id=id_of("sandbox", 1))):
         run(node, config, runtime_handler)
     assert sandboxes(node) == []
     assert events.drain() == []
@@ -166,7 +166,7 @@ def test_a_run_without_metadata_is_refused(node: Node) -> None:
         pb.RunPodSandboxRequest(),
         pb.RunPodSandboxRequest(config=pb.PodSandboxConfig(hostname="web")),
     ):
-        with refused(UNKNOWN, "sandbox config must include metadata"):
+        with raises_status(UNKNOWN, "sandbox config must include metadata"):
             node.runtime.RunPodSandbox(request)
 
 
@@ -176,7 +176,7 @@ def test_a_label_may_be_as_long_as_containerd_stores(node: Node) -> None:
 
 
 def test_the_same_attempt_succeeds_after_it_failed(node: Node) -> None:
-    with refused(UNKNOWN):
+    with raises_status(UNKNOWN):
         run(node, sandbox_config(), "kata")
     pod = run(node, sandbox_config())
     assert (pod, sandboxes(node)) == (id_of("sandbox", 2), [pod])
@@ -198,7 +198,7 @@ def test_a_subnet_without_a_free_address_refuses_until_one_is_given_back(node: N
     with node.cri.host.turn() as world:
         world.addresses = AddressPool("10.88.0.0/30")
     pod = node.run_sandbox("only")
-    with refused(
+    with raises_status(
         UNKNOWN,
         f'failed to setup network for sandbox "{id_of("sandbox", 2)}": plugin type="bridge" failed '
         "(add): failed to allocate for range 0: no IP addresses available in range set: "
@@ -217,7 +217,7 @@ def test_a_name_is_taken_by_whoever_holds_it_ready_or_not(node: Node) -> None:
     text = f'failed to reserve sandbox name "{NAME}": name "{NAME}" is reserved for "{pod}"'
     for spoil in (lambda _: None, node.stop_sandbox):
         spoil(pod)
-        with refused(FAILED_PRECONDITION, text):
+        with raises_status(FAILED_PRECONDITION, text):
             node.run_sandbox()
     assert sandboxes(node) == [pod]
 

@@ -24,7 +24,7 @@ from tests.behaviour.steps import (
     lose,
     wait,
 )
-from tests.support import LOGS, Node, refused
+from tests.support import LOGS, Node, raises_status
 
 TASK = "failed to create containerd task: "
 INIT = "unable to start container process: error during container init: "
@@ -97,13 +97,13 @@ def test_a_container_is_started_once(ready: Node) -> None:
     text = f'failed to set starting state for container "{made}": container is in CONTAINER_'
     ready.start(made)
     before = ready.status(made)
-    with refused(UNKNOWN, f"{text}RUNNING state"):
+    with raises_status(UNKNOWN, f"{text}RUNNING state"):
         ready.start(made)
     assert ready.status(made) == before
     wait(ready, 3)
     before = ready.status(made)
     assert before.state == EXITED
-    with refused(UNKNOWN, f"{text}EXITED state"):
+    with raises_status(UNKNOWN, f"{text}EXITED state"):
         ready.start(made)
     assert ready.status(made) == before
 
@@ -112,7 +112,7 @@ def test_a_lost_container_cannot_be_started(ready: Node) -> None:
     made = ready.create(ready.run_sandbox())
     lose(ready, made)
     text = f'failed to set starting state for container "{made}": container is in CONTAINER_'
-    with refused(UNKNOWN, f"{text}UNKNOWN state"):
+    with raises_status(UNKNOWN, f"{text}UNKNOWN state"):
         ready.start(made)
     assert ready.status(made).state == pb.CONTAINER_UNKNOWN
 
@@ -127,7 +127,7 @@ def test_a_lost_container_cannot_be_started(ready: Node) -> None:
 def test_a_container_in_between_cannot_be_started(ready: Node, mark: str, text: str) -> None:
     made = ready.create(ready.run_sandbox(), "true")
     setattr(container(ready, made), mark, True)
-    with refused(UNKNOWN, f'failed to set starting state for container "{made}": {text}'):
+    with raises_status(UNKNOWN, f'failed to set starting state for container "{made}": {text}'):
         ready.start(made)
     assert ready.status(made).state == CREATED
     setattr(container(ready, made), mark, False)
@@ -142,7 +142,7 @@ def expect_start_error(node: Node, made: str, text: str, code: grpc.StatusCode =
     """Start a container; check what a failed start leaves."""
     events = listen(node)
     before = node.status(made)
-    with refused(code, text):
+    with raises_status(code, text):
         node.start(made)
     status = node.status(made)
     assert (status.state, status.exit_code, status.reason) == (EXITED, 128, "StartError")
@@ -153,7 +153,7 @@ def expect_start_error(node: Node, made: str, text: str, code: grpc.StatusCode =
     stopped = node.status(made)
     node.stop(made, timeout=9)
     assert node.status(made) == stopped
-    with refused(UNKNOWN):
+    with raises_status(UNKNOWN):
         node.start(made)
     assert held(node)[1] >= {container(node, made).name}
     node.remove(made)
@@ -295,7 +295,7 @@ def test_a_fault_of_a_test_in_finding_a_program_does_not_spoil_the_container(rea
     made = ready.create(ready.run_sandbox(), "sh")
     with ready.cri.host.turn() as world:
         world.programs.shell = shell
-    with refused(grpc.StatusCode.INTERNAL):
+    with raises_status(grpc.StatusCode.INTERNAL):
         ready.start(made)
     with ready.cri.host.turn() as world:
         world.programs.shell = None

@@ -27,7 +27,7 @@ from tests.behaviour.steps import (
     until,
     wait,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 SHARED = linux(namespace_options=pb.NamespaceOption(pid=pb.POD))
 INT64_MAX = 2**63 - 1
@@ -206,7 +206,7 @@ def with_image_signal(node: Node, text: str) -> str:
 def test_a_stop_signal_that_is_none_is_found_out_when_it_is_needed(node: Node, text: str) -> None:
     running = with_image_signal(node, text)
     quoted = text.replace('"', '\\"')
-    with refused(UNKNOWN, f'failed to parse stop signal "{quoted}": invalid signal: {text}'):
+    with raises_status(UNKNOWN, f'failed to parse stop signal "{quoted}": invalid signal: {text}'):
         node.stop(running, timeout=5)
     assert node.status(running).state == RUNNING
     assert not container(node, running).stop_signal_sent
@@ -217,7 +217,7 @@ def test_a_stop_signal_that_is_none_is_found_out_when_it_is_needed(node: Node, t
 @pytest.mark.parametrize("text", ["-9", "65", "300", "9" * 30])
 def test_a_number_that_is_no_signal_ends_nobody(node: Node, text: str) -> None:
     running = with_image_signal(node, text)
-    with refused(UNKNOWN):
+    with raises_status(UNKNOWN):
         node.stop(running, timeout=5)
     assert node.status(running).state == RUNNING
     node.stop(running)

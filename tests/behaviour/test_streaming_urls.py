@@ -16,7 +16,7 @@ from tests.behaviour.steps import (
     lose,
     wait,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+/(exec|attach|portforward)/([A-Za-z0-9_-]{8})")
 
@@ -113,9 +113,9 @@ BOTH = "tty and stderr cannot both be true"
 def test_flags_have_to_make_sense(
     ready: Node, running: str, flags: dict[str, bool], text_of_exec: str, text_of_attach: str
 ) -> None:
-    with refused(INVALID_ARGUMENT, text_of_exec):
+    with raises_status(INVALID_ARGUMENT, text_of_exec):
         exec_(ready, running, cmd=["true"], **flags)
-    with refused(INVALID_ARGUMENT, text_of_attach):
+    with raises_status(INVALID_ARGUMENT, text_of_attach):
         attach(ready, running, **flags)
 
 
@@ -127,7 +127,7 @@ def test_the_state_is_checked_before_the_flags(ready: Node, pod: str, state: str
     if state == "UNKNOWN":
         lose(ready, made)
     for ask in (exec_, attach):
-        with refused(UNKNOWN, f"container is in CONTAINER_{state} state"):
+        with raises_status(UNKNOWN, f"container is in CONTAINER_{state} state"):
             ask(ready, made)
 
 
@@ -135,7 +135,7 @@ def test_ports_are_those_of_a_ready_sandbox(ready: Node) -> None:
     for name, spoil in (("a", ready.stop_sandbox), ("b", lambda pod: crash_sandbox(ready, pod))):
         pod = ready.run_sandbox(name)
         spoil(pod)
-        with refused(UNKNOWN, "sandbox container is not running"):
+        with raises_status(UNKNOWN, "sandbox container is not running"):
             forward(ready, pod, 80)
 
 
@@ -148,13 +148,13 @@ def test_a_thousand_tokens_may_wait_until_they_are_used_or_too_old(
             world.tokens.insert(pb.AttachRequest(), world.new_token)
     full = "maximum number of in-flight requests exceeded"
     for ask in (exec_, attach):
-        with refused(RESOURCE_EXHAUSTED, full):
+        with raises_status(RESOURCE_EXHAUSTED, full):
             ask(ready, running, stdout=True)
-    with refused(RESOURCE_EXHAUSTED, full):
+    with raises_status(RESOURCE_EXHAUSTED, full):
         forward(ready, pod)
     assert consume(ready, url) is not None
     exec_(ready, running, stdout=True)
-    with refused(RESOURCE_EXHAUSTED, full):
+    with raises_status(RESOURCE_EXHAUSTED, full):
         exec_(ready, running, stdout=True)
     wait(ready, 60)
     exec_(ready, running, stdout=True)

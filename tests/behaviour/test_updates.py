@@ -17,7 +17,7 @@ from tests.behaviour.steps import (
     listen,
     lose,
 )
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 
 def update(node: Node, id_: str, **resources: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_container_that_is_being_removed_is_not_updated(ready: Node) -> None:
     made = ready.create(ready.run_sandbox())
     container(ready, made).removing = True
     text = f'failed to update resources: container "{made}" is in removing state'
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         update(ready, made, cpu_shares=1)
     assert resources(ready, made) == pb.LinuxContainerResources()
     assert ready.status(made).state == CREATED

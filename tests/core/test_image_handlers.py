@@ -16,7 +16,7 @@ from tests.behaviour.steps import (
     all_ended,
     until,
 )
-from tests.support import Node, create_request, node, refused
+from tests.support import Node, create_request, node, raises_status
 
 PAUSE = "registry.k8s.io/pause:3.10.2"
 BUSYBOX = "docker.io/library/busybox:latest"
@@ -122,9 +122,9 @@ def test_the_beginning_of_two_ids_is_ambiguous(node: Node) -> None:
     node.pull("busybox")
     node.pull("alpine")
     text = 'can not resolve "" locally: ambiguous digest string'
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         status(node, "")
-    with refused(UNKNOWN, text):
+    with raises_status(UNKNOWN, text):
         remove(node, "")
     assert len(listed(node)) == 2
 
@@ -222,13 +222,15 @@ def test_identical_pulls_at_once_give_one_image(still: Node) -> None:
     ],
 )
 def test_a_malformed_reference_is_refused(node: Node, name: str, text: str) -> None:
-    with refused(UNKNOWN, f'failed to parse image reference "{name}": {text}'):
+    with raises_status(UNKNOWN, f'failed to parse image reference "{name}": {text}'):
         node.pull(name)
     assert node.cri.calls[-1].ended_ns == node.cri.calls[-1].began_ns
 
 
 def test_a_malformed_reference_is_quoted_as_go_quotes(node: Node) -> None:
-    with refused(UNKNOWN, r'failed to parse image reference "a\"\n\\": invalid reference format'):
+    with raises_status(
+        UNKNOWN, r'failed to parse image reference "a\"\n\\": invalid reference format'
+    ):
         node.pull('a"\n\\')
 
 
@@ -236,7 +238,7 @@ def test_a_malformed_reference_is_quoted_as_go_quotes(node: Node) -> None:
 def test_what_no_registry_has_is_not_found(strict: Node, digest: str) -> None:
     name = f"quay.io/team/app{digest or ':latest'}"
     prefix = f'failed to pull and unpack image "{name}": failed to resolve image: '
-    with refused(NOT_FOUND, f"{prefix}{name}: not found"):
+    with raises_status(NOT_FOUND, f"{prefix}{name}: not found"):
         strict.pull(f"quay.io/team/app{digest}")
 
 
@@ -245,13 +247,13 @@ def test_an_image_id_cannot_be_pulled(strict: Node) -> None:
     image_id = strict.pull("busybox")
     name = f"docker.io/library/{image_id}"
     prefix = f'failed to pull and unpack image "{name}": failed to resolve image: '
-    with refused(NOT_FOUND, f"{prefix}{name}: not found"):
+    with raises_status(NOT_FOUND, f"{prefix}{name}: not found"):
         strict.pull(image_id)
 
 
 def test_nothing_listens_on_localhost(node: Node) -> None:
     name = "localhost/app:1"
-    with refused(
+    with raises_status(
         UNKNOWN,
         f'failed to pull and unpack image "{name}": failed to resolve image: failed to do request: '
         'Head "https://localhost/v2/app/manifests/1": dial tcp 127.0.0.1:443: connect: '
@@ -262,7 +264,7 @@ def test_nothing_listens_on_localhost(node: Node) -> None:
 
 def test_a_deadline_of_a_millisecond_ends_a_pull() -> None:
     with node("object") as opened:
-        with refused(
+        with raises_status(
             DEADLINE_EXCEEDED,
             f'failed to pull and unpack image "{BUSYBOX}": failed to resolve image: '
             f"failed to do request: {HEAD_BUSYBOX}: context deadline exceeded",
@@ -322,13 +324,13 @@ def test_credentials_that_cannot_be_read_fail_the_pull(
 ) -> None:
     prefix = f'failed to pull and unpack image "{BUSYBOX}": failed to resolve image: '
     asked = 'failed to get credentials for "registry-1.docker.io": '
-    with refused(UNKNOWN, f"{prefix}{asked}{text}"):
+    with raises_status(UNKNOWN, f"{prefix}{asked}{text}"):
         pull_as(node, "busybox", **auth)
     assert listed(node) == []
 
 
 def test_who_comes_is_asked_before_what_is_there_is_told(strict: Node) -> None:
-    with refused(UNKNOWN):
+    with raises_status(UNKNOWN):
         pull_as(strict, "quay.io/team/app", auth="nonsense!")
 
 
@@ -376,7 +378,7 @@ def test_an_image_in_use_can_be_removed_and_its_container_lives_on(ready: Node) 
     after = ready.status(container)
     assert after.state == pb.CONTAINER_RUNNING
     assert (after.image_id, after.image_ref) == (before.image_id, before.image_id)
-    with refused(NOT_FOUND, 'failed to resolve image "busybox": not found'):
+    with raises_status(NOT_FOUND, 'failed to resolve image "busybox": not found'):
         ready.runtime.CreateContainer(create_request(sandbox, *SLEEP, name="second"))
     ready.pull()
     assert ready.status(container).image_ref == before.image_ref

@@ -7,7 +7,7 @@ import pytest
 
 from fakecri.api import runtime_pb2 as pb
 from tests.behaviour.steps import UNKNOWN
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 
 def status(node: Node, *, verbose: bool = False) -> pb.StatusResponse:
@@ -146,7 +146,7 @@ def test_a_list_of_cidrs_is_taken(node: Node, pod_cidr: str) -> None:
     ],
 )
 def test_what_is_no_cidr_is_refused(node: Node, pod_cidr: str) -> None:
-    with refused(UNKNOWN, f"get routes: invalid CIDR address: {pod_cidr}"):
+    with raises_status(UNKNOWN, f"get routes: invalid CIDR address: {pod_cidr}"):
         update(node, pod_cidr)
 
 
@@ -155,5 +155,5 @@ def test_what_is_no_cidr_is_refused(node: Node, pod_cidr: str) -> None:
     [("10.0.0.0/8,here", "here"), ("10.0.0.0/8,", ""), (" , ", ""), ("a, b", "a")],
 )
 def test_the_first_bad_one_of_a_list_is_told(node: Node, pod_cidr: str, bad: str) -> None:
-    with refused(UNKNOWN, f"get routes: invalid CIDR address: {bad}"):
+    with raises_status(UNKNOWN, f"get routes: invalid CIDR address: {bad}"):
         update(node, pod_cidr)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import grpc
 
 from fakecri.api import runtime_pb2 as pb
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 SLEEP = ("sleep", "1d")
 
@@ -118,13 +118,13 @@ def test_a_pods_rate_comes_with_the_second_answer(ready: Node) -> None:
 
 def test_stats_of_an_unknown_pod_are_not_found(node: Node) -> None:
     text = "an error occurred when trying to find sandbox deadbeef: not found"
-    with refused(grpc.StatusCode.NOT_FOUND, text):
+    with raises_status(grpc.StatusCode.NOT_FOUND, text):
         pod_stats(node, "deadbeef")
 
 
 def test_stats_of_no_pod_are_an_error(node: Node) -> None:
     text = "an error occurred when trying to find sandbox : prefix can't be empty"
-    with refused(grpc.StatusCode.UNKNOWN, text):
+    with raises_status(grpc.StatusCode.UNKNOWN, text):
         pod_stats(node, "")
 
 
@@ -135,7 +135,7 @@ def test_stats_of_a_pod_that_is_not_ready_are_unavailable(ready: Node) -> None:
         f"failed to decode pod sandbox metrics {sandbox}: failed to get pod sandbox stats since "
         f'sandbox container "{sandbox}" is not in ready state: unavailable'
     )
-    with refused(grpc.StatusCode.UNAVAILABLE, text):
+    with raises_status(grpc.StatusCode.UNAVAILABLE, text):
         pod_stats(ready, sandbox)
 
 

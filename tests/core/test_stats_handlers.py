@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
-from tests.support import Node, refused
+from tests.support import Node, raises_status
 
 MEMORY = (
     "working_set_bytes",
@@ -106,12 +106,12 @@ def test_memory_available_is_0_above_the_limit(ready: Node) -> None:
 
 
 def test_stats_of_an_unknown_container_are_not_found(node: Node) -> None:
-    with refused(grpc.StatusCode.NOT_FOUND, "failed to find container: not found"):
+    with raises_status(grpc.StatusCode.NOT_FOUND, "failed to find container: not found"):
         container_stats(node, "deadbeef")
 
 
 def test_stats_of_no_container_are_an_error(node: Node) -> None:
-    with refused(grpc.StatusCode.UNKNOWN, "failed to find container: prefix can't be empty"):
+    with raises_status(grpc.StatusCode.UNKNOWN, "failed to find container: prefix can't be empty"):
         container_stats(node, "")
 
 
@@ -126,7 +126,7 @@ def test_stats_of_what_does_not_run_are_an_error(ready: Node, state: str) -> Non
     if state == "exited":
         ready.start(container)
         ready.stop(container)
-    with refused(grpc.StatusCode.UNKNOWN, "unexpected metrics response: []"):
+    with raises_status(grpc.StatusCode.UNKNOWN, "unexpected metrics response: []"):
         container_stats(ready, container)
 
 

@@ -12,7 +12,7 @@ from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.world import World
 from fakecri.errors import Code, CRIError
 from tests.server.served import Served, event
-from tests.support import refused
+from tests.support import raises_status
 
 MEBI = 1024 * 1024
 UNPARSED = "proto: cannot parse invalid wire-format data"
@@ -71,7 +71,7 @@ def test_an_error_keeps_its_code_and_its_text(
         raise CRIError(text, code)
 
     monkeypatch.setitem(HANDLERS, "Version", refuse)
-    with refused(grpc.StatusCode[code.name], text):
+    with raises_status(grpc.StatusCode[code.name], text):
         served.stub.Version(pb.VersionRequest())
 
 
@@ -85,7 +85,7 @@ def test_an_error_of_a_stream_comes_after_its_messages(
     monkeypatch.setitem(HANDLERS, "GetContainerEvents", refuse)
     stream = served.stub.GetContainerEvents(pb.GetEventsRequest())
     assert next(stream).container_id == "a"
-    with refused(grpc.StatusCode.ABORTED, "enough"):
+    with raises_status(grpc.StatusCode.ABORTED, "enough"):
         next(stream)
 
 
@@ -96,7 +96,7 @@ def test_a_bug_is_internal_and_shows_no_traceback(
         raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr(served.host, "start", broken)
-    with refused(grpc.StatusCode.INTERNAL, "ZeroDivisionError: by zero"):
+    with raises_status(grpc.StatusCode.INTERNAL, "ZeroDivisionError: by zero"):
         served.stub.Version(pb.VersionRequest())
     assert [record.message for record in caplog.records] == ["bug in Version"]
 
@@ -120,14 +120,14 @@ def test_a_bug_is_internal_and_shows_no_traceback(
     ],
 )
 def test_what_is_not_served_is_unimplemented(served: Served, path: str, text: str) -> None:
-    with refused(grpc.StatusCode.UNIMPLEMENTED, text):
+    with raises_status(grpc.StatusCode.UNIMPLEMENTED, text):
         served.raw(path)
 
 
 def test_a_malformed_request_is_internal(served: Served) -> None:
-    with refused(grpc.StatusCode.INTERNAL, f"grpc: error unmarshalling request: {UNPARSED}"):
+    with raises_status(grpc.StatusCode.INTERNAL, f"grpc: error unmarshalling request: {UNPARSED}"):
         served.raw("/runtime.v1.RuntimeService/Version", b"\xff\xff")
-    with refused(
+    with raises_status(
         grpc.StatusCode.INTERNAL, f"grpc: failed to unmarshal the received message: {UNPARSED}"
     ):
         served.raw("/runtime.v1.RuntimeService/GetContainerEvents", b"\xff\xff")
@@ -146,12 +146,12 @@ def test_ten_mebibytes_pass_both_ways(served: Served) -> None:
 def test_a_request_over_sixteen_mebibytes_is_refused(served: Served) -> None:
     request = pb.PullImageRequest(image=pb.ImageSpec(image="x" * 16 * MEBI))
     text = f"grpc: received message larger than max ({request.ByteSize()} vs. 16777216)"
-    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, text):
+    with raises_status(grpc.StatusCode.RESOURCE_EXHAUSTED, text):
         served.images.PullImage(request)
 
 
 def test_a_response_over_sixteen_mebibytes_is_refused(served: Served) -> None:
     size = pb.PullImageResponse(image_ref="x" * 16 * MEBI).ByteSize()
     text = f"grpc: trying to send message larger than max ({size} vs. 16777216)"
-    with refused(grpc.StatusCode.RESOURCE_EXHAUSTED, text):
+    with raises_status(grpc.StatusCode.RESOURCE_EXHAUSTED, text):
         served.images.PullImage(pb.PullImageRequest(image=pb.ImageSpec(image=str(16 * MEBI))))

@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (  # ty
 from fakecri import reflection
 from fakecri.rpcs import RPCS
 from tests.server.served import Served
-from tests.support import refused
+from tests.support import raises_status
 
 SERVICES = [
     "grpc.health.v1.Health",
@@ -89,7 +89,7 @@ def test_every_service_is_healthy(served: Served, service: str) -> None:
 
 def test_a_service_that_is_not_there_has_no_health(served: Served) -> None:
     stub = health_pb2_grpc.HealthStub(served.channel)
-    with refused(grpc.StatusCode.NOT_FOUND):
+    with raises_status(grpc.StatusCode.NOT_FOUND):
         stub.Check(health_pb2.HealthCheckRequest(service="runtime.v2.RuntimeService"))
 
 

@@ -16,7 +16,7 @@ from fakecri.errors import UsageError
 from fakecri.host import Host
 from fakecri.server import Server
 from tests.server.served import CANCELLED, PATIENCE_S, Served, event, method, until
-from tests.support import refused
+from tests.support import raises_status
 
 GONE = "error reading from server: EOF"
 
@@ -29,7 +29,7 @@ def test_calls_that_wait_end_as_unavailable_when_the_server_stops(served: Served
     served.server.stop()
     assert [served.reason(), served.reason()] == [CANCELLED, CANCELLED]
     for ended in (call.result, stream.__next__):
-        with refused(grpc.StatusCode.UNAVAILABLE, GONE):
+        with raises_status(grpc.StatusCode.UNAVAILABLE, GONE):
             ended()
 
 
@@ -38,7 +38,7 @@ def test_a_call_may_come_to_its_end_while_the_server_stops(served: Served, direc
     stopping = threading.Thread(target=served.server.stop, args=(PATIENCE_S,))
     stopping.start()
     until(lambda: not (directory / "cri.sock").exists())
-    with refused(grpc.StatusCode.UNAVAILABLE, GONE):
+    with raises_status(grpc.StatusCode.UNAVAILABLE, GONE):
         served.stub.Version(pb.VersionRequest())
     served.host.advance(SECOND_NS)
     assert call.result(timeout=PATIENCE_S) == pb.StopContainerResponse()
@@ -50,7 +50,7 @@ def test_a_stopped_server_leaves_no_thread_and_no_file(host: Host, directory: Pa
     threads = threading.active_count()
     with Server(host, f"{directory}/s") as server, connect(server.endpoint) as channel:
         runtime_stub(channel).Version(pb.VersionRequest())
-        with refused(grpc.StatusCode.UNIMPLEMENTED):
+        with raises_status(grpc.StatusCode.UNIMPLEMENTED):
             method(channel, "/a/b")(b"")
     until(lambda: threading.active_count() == threads)
     assert list(directory.iterdir()) == []

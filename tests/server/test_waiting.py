@@ -16,7 +16,7 @@ from fakecri.host import open_host
 from fakecri.pace import Manual
 from fakecri.server import Server
 from tests.server.served import CANCELLED, PATIENCE_S, Runtime, Served, event, stop_request
-from tests.support import refused
+from tests.support import raises_status
 
 # Calls that wait
 
@@ -45,7 +45,7 @@ def test_time_leaps_for_a_call_that_waits_where_it_may(runtime: Runtime, directo
     with Server(host, f"{directory}/s") as server, connect(server.endpoint) as channel:
         stub = runtime_stub(channel)
         stub.StopContainer(pb.StopContainerRequest(timeout=3600), timeout=7200)
-        with refused(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded"):
+        with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded"):
             stub.StopContainer(pb.StopContainerRequest(timeout=3600), timeout=1800)
     host.close()
 
@@ -97,7 +97,7 @@ def test_a_deadline_that_passes_in_virtual_time_is_answered(served: Served) -> N
     call = served.stub.StopContainer.future(pb.StopContainerRequest(timeout=90), timeout=60)
     served.runtime.arrived.get(timeout=PATIENCE_S)
     served.host.advance(60 * SECOND_NS)
-    with refused(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded"):
+    with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED, "context deadline exceeded"):
         call.result(timeout=PATIENCE_S)
 
 

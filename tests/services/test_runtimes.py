@@ -12,7 +12,7 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.services import ExitError
 from tests.services.targets import TARGETS, Services
-from tests.support import refused
+from tests.support import raises_status
 
 IMAGE = pb.ImageSpec(image="docker.io/library/busybox:latest")
 SECOND = pb.ImageSpec(image="docker.io/library/second:1")
@@ -104,7 +104,7 @@ def known(services: Services, rpc: str) -> Iterator[None]:
     if rpc not in services.lacks:
         yield
         return
-    with refused(grpc.StatusCode.UNIMPLEMENTED):
+    with raises_status(grpc.StatusCode.UNIMPLEMENTED):
         yield
 
 
@@ -148,7 +148,7 @@ def test_a_pod_sandbox_is_ready_until_it_is_stopped_and_there_until_it_is_remove
         services.runtime.stop_pod_sandbox(pod.id)
         status = services.runtime.pod_sandbox_status(pod.id).status
         assert status.state == pb.SANDBOX_NOTREADY
-    with refused(grpc.StatusCode.NOT_FOUND):
+    with raises_status(grpc.StatusCode.NOT_FOUND):
         services.runtime.pod_sandbox_status(pod.id)
 
 
@@ -168,7 +168,7 @@ def test_a_container_is_created_started_stopped_and_removed(services: Services, 
     assert state_of(services, container) == pb.CONTAINER_EXITED
     assert services.runtime.container_status(container).status.exit_code == 137
     services.runtime.remove_container(container)
-    with refused(grpc.StatusCode.NOT_FOUND):
+    with raises_status(grpc.StatusCode.NOT_FOUND):
         services.runtime.container_status(container)
 
 
@@ -193,9 +193,9 @@ def test_a_command_that_fails_raises_its_exit_code(services: Services, pod: Pod)
 
 def test_a_command_that_takes_too_long_exceeds_its_deadline(services: Services, pod: Pod) -> None:
     container = pod.start()
-    with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
+    with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED):
         services.runtime.exec_sync(container, ["sleep", "3600"], 1)
-    with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
+    with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED):
         services.runtime.exec_sync(container, ["sleep", "3600"], deadline_s=1.0)
 
 
@@ -214,14 +214,14 @@ def test_only_a_running_container_reopens_its_log(services: Services, pod: Pod) 
     container = pod.start()
     services.runtime.reopen_container_log(container)
     services.runtime.stop_container(container, 0)
-    with refused(grpc.StatusCode.UNKNOWN):
+    with raises_status(grpc.StatusCode.UNKNOWN):
         services.runtime.reopen_container_log(container)
 
 
 def test_resources_are_updated_where_there_is_a_container(services: Services, pod: Pod) -> None:
     resources = pb.ContainerResources(linux=pb.LinuxContainerResources(cpu_shares=512))
     services.runtime.update_container_resources(pod.start(), resources)
-    with refused(grpc.StatusCode.NOT_FOUND):
+    with raises_status(grpc.StatusCode.NOT_FOUND):
         services.runtime.update_container_resources("absent", resources)
 
 
@@ -247,7 +247,7 @@ def test_the_pod_cidr_may_be_told(services: Services) -> None:
     network = pb.NetworkConfig(pod_cidr="10.1.0.0/16")
     services.runtime.update_runtime_config(pb.RuntimeConfig(network_config=network))
     absurd = pb.RuntimeConfig(network_config=pb.NetworkConfig(pod_cidr="nonsense"))
-    with refused(grpc.StatusCode.UNKNOWN):
+    with raises_status(grpc.StatusCode.UNKNOWN):
         services.runtime.update_runtime_config(absurd)
 
 
@@ -272,7 +272,7 @@ def test_a_pods_resources_are_updated_where_there_is_a_pod(services: Services, p
         services.runtime.update_pod_sandbox_resources(
             pb.UpdatePodSandboxResourcesRequest(pod_sandbox_id=pod.id, resources=shares)
         )
-    with refused(code_of(services, "UpdatePodSandboxResources", grpc.StatusCode.NOT_FOUND)):
+    with raises_status(code_of(services, "UpdatePodSandboxResources", grpc.StatusCode.NOT_FOUND)):
         services.runtime.update_pod_sandbox_resources(
             pb.UpdatePodSandboxResourcesRequest(pod_sandbox_id="absent")
         )
@@ -280,7 +280,7 @@ def test_a_pods_resources_are_updated_where_there_is_a_pod(services: Services, p
 
 def test_what_is_absent_cannot_be_checkpointed(services: Services, tmp_path: Path) -> None:
     absent = pb.CheckpointContainerRequest(container_id="absent", location=str(tmp_path / "x.tar"))
-    with refused(code_of(services, "CheckpointContainer", grpc.StatusCode.NOT_FOUND)):
+    with raises_status(code_of(services, "CheckpointContainer", grpc.StatusCode.NOT_FOUND)):
         services.runtime.checkpoint_container(absent)
 
 
@@ -336,5 +336,5 @@ def test_events_come_in_order_until_they_are_cancelled(services: Services, pod: 
         # A subscription is under way when the method returns, not made: the first may be missed.
         assert types == LIFE[-len(types) :]
         assert events.cancel()
-        with refused(grpc.StatusCode.CANCELLED):
+        with raises_status(grpc.StatusCode.CANCELLED):
             list(events)
