@@ -12,7 +12,7 @@ from google.protobuf.text_format import MessageToString
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
-from fakecri.core.executables import quoted
+from fakecri.core.executables import DEFAULT_PATH, quoted
 from fakecri.core.files import Files, go_error_text
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.image_store import AmbiguousDigest, StoredImage
@@ -23,7 +23,6 @@ from fakecri.core.userlands import Userland
 from fakecri.core.world import World
 from fakecri.errors import CRIError, InvalidError, NotFoundError, wrapped
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LABEL_LIMIT = 4096
 INT32_MAX = 2**31 - 1
 NODE_NAME = "fakecri"

@@ -21,7 +21,6 @@ from fakecri.errors import CRIError, NotFoundError, UsageError, wrapped
 
 START_FAILED_CODE = 128
 LOST_CODE = 255
-KILLED_CODE = 128 + signals.SIGKILL
 
 
 def start(world: World, container: Container) -> None:
