@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
+from fakecri.core.containment import build_system
 from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
 from fakecri.core.files import go_open_error_text
@@ -120,18 +121,23 @@ def new_exec(
     output: Callable[[str, bytes], None],
 ) -> Process:
     """Return a process to run beside the container's first one, as the same user."""
-    return Process(
+    process = Process(
         world.scheduler,
         replace(_completed(container), argv=argv, tty=False),
         pid=world.new_pid(),
         is_init=False,
         output=output,
         wall_ns=world.clock.wall_ns,
+        system=container.system,
     )
+    if container.system is not None:
+        container.system.adopt(process)
+    return process
 
 
 def _run(world: World, container: Container, program: Program) -> None:
     options = container.config.linux.security_context.namespace_options
+    system = container.system = build_system(world, container)
     process = container.process = Process(
         world.scheduler,
         _completed(container),
@@ -140,7 +146,9 @@ def _run(world: World, container: Container, program: Program) -> None:
         output=container.log.write,
         wall_ns=world.clock.wall_ns,
         stdin=container.stdin,
+        system=system,
     )
+    system.adopt(process)
     world.move(container, Trigger.START)
     process.exited.then(lambda: _exit(world, container, process))
     process.start(program)
@@ -148,8 +156,8 @@ def _run(world: World, container: Container, program: Program) -> None:
 
 def _exit(world: World, container: Container, process: Process) -> None:
     """Store the end of a container's first process; what else runs in it dies with it."""
-    for each in container.execs:
-        each.kill(signals.SIGKILL)
+    if container.system is not None:
+        container.system.kill_all()
     container.log.close()
     container.exit_code = process.exited.result()
     world.move(container, Trigger.EXIT)

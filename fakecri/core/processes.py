@@ -6,13 +6,21 @@ where it waits; any other has the effect the kernel would give it.
 """
 
 import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fakecri.core import signals
+from fakecri.core.pipes import Reader, Sink, Stdin
 from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Task, Waits
+
+if TYPE_CHECKING:
+    from fakecri.core.system import System
+    from fakecri.core.views import View
+
+__all__ = ["Process", "ProcessSpec", "Program", "Signalled", "Stdin", "User"]
+
+_SIGPIPE = signals.NUMBERS["PIPE"]
 
 Program: TypeAlias = Callable[["Process"], Waits[int] | int | None]
 """A generator function that returns an exit code, or a plain function for what never waits."""
@@ -49,36 +57,6 @@ class ProcessSpec:
     group_names: Mapping[int, str] = field(default_factory=dict)
 
 
-class Stdin:
-    """Bytes that a process has not read yet. At the end of input a read gives `b""`."""
-
-    __slots__ = ("_arrived", "_chunks", "_scheduler", "closed")
-
-    def __init__(self, scheduler: Scheduler, *, closed: bool) -> None:
-        self.closed = closed
-        self._scheduler = scheduler
-        self._chunks: deque[bytes] = deque()
-        self._arrived: Future[None] = Future(scheduler)
-
-    def feed(self, chunk: bytes) -> None:
-        """Add input."""
-        if chunk:  # an empty one would read as the end
-            self._chunks.append(chunk)
-            self._arrived.set_result(None)
-
-    def close(self) -> None:
-        """No more input will come."""
-        self.closed = True
-        self._arrived.set_result(None)
-
-    def read(self) -> Waits[bytes]:
-        """Wait for the next chunk; `b""` at the end."""
-        while not self._chunks and not self.closed:
-            self._arrived = Future(self._scheduler)
-            yield from self._arrived
-        return self._chunks.popleft() if self._chunks else b""
-
-
 class Process:
     """One simulated process, from its start to its exit."""
 
@@ -91,26 +69,51 @@ class Process:
         is_init: bool,
         output: Callable[[str, bytes], None],
         wall_ns: Callable[[], int],
-        stdin: Stdin | None = None,
+        stdin: Reader | None = None,
+        system: "System | None" = None,
+        parent: "Process | None" = None,
     ) -> None:
-        """`output` takes (`"stdout"` or `"stderr"`, bytes); `is_init`: PID 1 of its namespace."""
+        """`output` takes (`"stdout"` or `"stderr"`, bytes); `is_init`: PID 1 of its namespace.
+
+        `parent` is there for what another process has spawned; what it ignores is ignored.
+        """
         self.spec = spec
         self.pid = pid
         self.is_init = is_init
-        self.stdin = stdin or Stdin(scheduler, closed=True)
+        self.stdin: Reader = stdin or Stdin(scheduler, closed=True)
+        self.stdout: Sink = _Outlet(output, "stdout")
+        self.stderr: Sink = _Outlet(output, "stdout" if spec.tty else "stderr")
+        self.parent = parent
+        self.title: tuple[str, ...] | None = None
+        """What /proc/PID/cmdline shows where that is not the argv."""
+        self.umask: int = parent.umask if parent else 0o022
+        self._system = system
         self.started_ns = scheduler.now_ns
         self.exited: Future[int] = Future(scheduler)
-        self._scheduler = scheduler
-        self._output = output
+        self.scheduler = scheduler
         self._wall_ns = wall_ns
         self._traps: set[int] = set()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._ignored: set[int] = set(parent._ignored) if parent else set()  # noqa: SLF001  # as fork(2) does
         self._task: Task[int] | None = None
+
+    @property
+    def system(self) -> "System":
+        """The container around it. RuntimeError for a process that was made without one."""
+        if self._system is None:
+            raise RuntimeError("this process stands alone: it has no container around it")
+        return self._system
+
+    @property
+    def files(self) -> "View":
+        """The files of its container, as it may see and change them."""
+        return self.system.view(self)
 
     def start(self, program: Program) -> None:
         """Let the program run, from the next turn of the queue on."""
-        self._task = Task(self._scheduler, self._live(program))
+        self._task = Task(self.scheduler, self._live(program))
         self._task.then(self._ended)
-        self._scheduler.soon(self._task.step)
+        self.scheduler.soon(self._task.step)
 
     def _live(self, program: Program) -> Waits[int]:
         try:
@@ -141,12 +144,25 @@ class Process:
 
         A signal that PID 1 does not trap does not reach it; SIGKILL always does.
         """
-        if self.exited.done:
+        if self.exited.done or signal == 0:
             return
-        if signal in self._traps and signal != signals.SIGKILL:
-            self._scheduler.soon(lambda: self._interrupt(signal))
-        elif signal == signals.SIGKILL or not (self.is_init or signal in signals.HARMLESS):
+        if signal == signals.SIGKILL:
             self.exit_now(128 + signal)
+        elif signal in self._handlers:
+            handler = self._handlers[signal]
+            self.scheduler.soon(lambda: None if self.exited.done else handler(signal))
+        elif signal in self._traps:
+            self.scheduler.soon(lambda: self._interrupt(signal))
+        elif not (self.is_init or signal in self._ignored or signal in signals.HARMLESS):
+            self.exit_now(128 + signal)
+
+    def kill_from_inside(self, signal: int) -> None:
+        """Deliver a signal that a process of its own PID namespace sends.
+
+        There even SIGKILL does not reach PID 1.
+        """
+        if not (self.is_init and signal == signals.SIGKILL):
+            self.kill(signal)
 
     def exit_now(self, code: int) -> None:
         """End at once, whatever the program does; it gets no word of it."""
@@ -165,13 +181,59 @@ class Process:
         """From now on these signals raise `Signalled` where the program waits."""
         self._traps.update(trapped)
 
+    def handle(self, signal: int, handler: Callable[[int], None] | None) -> None:
+        """From now on call `handler`, in a turn of its own, when the signal comes; None: no more.
+
+        Unlike a trap it does not disturb what the program waits for.
+        """
+        self._traps.discard(signal)
+        self._handlers.pop(signal, None)
+        self._ignored.discard(signal)
+        if handler is not None:
+            self._handlers[signal] = handler
+
+    def ignore(self, signal: int) -> None:
+        """From now on nothing happens when the signal comes, here and in what is spawned."""
+        self.handle(signal, None)
+        self._traps.discard(signal)
+        self._ignored.add(signal)
+
+    def spawn(  # what fork(2) and execve(2) have to be told
+        self,
+        argv: Sequence[str],
+        *,
+        program: Program | None = None,
+        environment: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        user: User | None = None,
+        stdin: Reader | None = None,
+        stdout: Sink | None = None,
+        stderr: Sink | None = None,
+    ) -> "Process":
+        """Start a child; what is not said is as its parent has it.
+
+        Without `program` it is what `argv` leads to. Raises MissingExecutableError. The child's
+        `exited` is the future of its exit code.
+        """
+        return self.system.spawn(
+            self,
+            argv,
+            program=program,
+            environment=environment,
+            cwd=cwd,
+            user=user,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+        )
+
     def sleep(self, seconds: float) -> Waits[None]:
         """Let virtual time pass."""
-        yield from self._scheduler.sleep(round(seconds * SECOND_NS))
+        yield from self.scheduler.sleep(round(seconds * SECOND_NS))
 
     def forever(self) -> Waits[Any]:
         """Wait until a signal comes."""
-        yield from Future[None](self._scheduler)
+        yield from Future[None](self.scheduler)
 
     def read(self) -> Waits[bytes]:
         """Wait for input; `b""` at its end."""
@@ -179,14 +241,41 @@ class Process:
 
     def write(self, output: bytes) -> None:
         """Write to stdout; a dead process writes nothing, whatever its program still does."""
-        if not self.exited.done:
-            self._output("stdout", output)
+        self._put(self.stdout, output)
 
     def error(self, output: bytes) -> None:
         """Write to stderr, which is stdout on a terminal."""
-        if not self.exited.done:
-            self._output("stdout" if self.spec.tty else "stderr", output)
+        self._put(self.stderr, output)
+
+    def _put(self, sink: Sink, output: bytes) -> None:
+        if self.exited.done:
+            return
+        try:
+            sink.write(output)
+        except BrokenPipeError:
+            self.kill(_SIGPIPE)
+
+    def drain(self) -> Waits[None]:
+        """Wait until what was written to stdout has room: who writes much must do it often."""
+        yield from self.stdout.room()
 
     def wall_ns(self) -> int:
         """What the wall clock shows, in nanoseconds since the epoch."""
         return self._wall_ns()
+
+
+class _Outlet:
+    """One of the two streams of a container or an exec."""
+
+    __slots__ = ("_output", "_stream")
+
+    def __init__(self, output: Callable[[str, bytes], None], stream: str) -> None:
+        self._output = output
+        self._stream = stream
+
+    def write(self, output: bytes) -> None:
+        self._output(self._stream, output)
+
+    def room(self) -> Waits[None]:
+        return
+        yield

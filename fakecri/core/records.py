@@ -11,6 +11,7 @@ from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Process, ProcessSpec, Stdin
 from fakecri.core.scheduler import Future
 from fakecri.core.states import ContainerState, SandboxState
+from fakecri.core.system import PidNamespace, System
 
 
 @dataclass(slots=True, eq=False)
@@ -28,6 +29,8 @@ class Sandbox:
     state: SandboxState = SandboxState.ABSENT
     netns_closed: bool = False
     containers: dict[str, "Container"] = field(default_factory=dict)
+    pids: PidNamespace = field(default_factory=lambda: PidNamespace(first=2))
+    """What containers with the pod's PID namespace share; the pause process is 1."""
     overhead: pb.LinuxContainerResources | None = None
     resources: pb.LinuxContainerResources | None = None
     """As UpdatePodSandboxResources gave them."""
@@ -77,6 +80,8 @@ class Container:
     removing: bool = False
     stop_signal_sent: bool = False
     process: Process | None = None
+    system: System | None = None
+    """What its processes live in, from its start on."""
     execs: list[Process] = field(default_factory=list)
     oom_events: int = 0
 

@@ -21,6 +21,7 @@ from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Scheduler
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
+from fakecri.core.system import NodePids
 from fakecri.core.tokens import Tokens
 from fakecri.core.usage import Meters
 from fakecri.errors import IllegalMove
@@ -88,6 +89,7 @@ class World:
         self.tokens = Tokens(self.scheduler)
         self.node = Node()
         self.meters = Meters()
+        self.pids = NodePids()
         self._serials: dict[str, int] = {}
         self._next_pid = 1000
 

@@ -1,0 +1,56 @@
+"""From a container's configs to what its processes live in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core.processes import Program
+from fakecri.core.records import Container
+from fakecri.core.system import PidNamespace, System
+from fakecri.core.world import World
+
+
+@dataclass(slots=True, eq=False)
+class _NoFiles:
+    """Nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Find:
+    world: World
+    container: Container
+
+    def __call__(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
+        return self.world.programs.find(
+            self.container.image,
+            argv,
+            environment,
+            cwd=cwd,
+            image_names=self.container.image_names,
+            is_exec=True,
+        )
+
+
+def build_system(world: World, container: Container) -> System:
+    """Return what a container that is about to start puts its processes in."""
+    return System(
+        scheduler=world.scheduler,
+        wall_ns=world.clock.wall_ns,
+        new_pid=world.new_pid,
+        find=_Find(world, container),
+        pids=_pids(world, container),
+        rootfs=_NoFiles(),
+        processes={},
+    )
+
+
+def _pids(world: World, container: Container) -> PidNamespace:
+    options = container.config.linux.security_context.namespace_options
+    if options.pid == pb.POD:
+        return container.parent.pids
+    if options.pid == pb.NODE:
+        return world.pids
+    target = world.store.containers.find(options.target_id) if options.pid == pb.TARGET else None
+    if target is not None and target.system is not None:
+        return target.system.pids
+    return PidNamespace()

@@ -1,0 +1,120 @@
+"""Byte streams between processes: what is read from, what is written to, and pipes."""
+
+from collections import deque
+from typing import Protocol
+
+from fakecri.core.scheduler import Future, Scheduler, Waits
+
+PIPE_SIZE = 65_536
+"""Bytes that a pipe holds before a writer that asks for room has to wait."""
+
+
+class Reader(Protocol):
+    """What a process reads from."""
+
+    def read(self) -> Waits[bytes]:
+        """Wait for the next chunk; `b""` at the end."""
+
+    def unread(self, chunk: bytes) -> None:
+        """Give back what was read and not used."""
+
+
+class Sink(Protocol):
+    """What a process writes to."""
+
+    def write(self, output: bytes) -> None:
+        """Take all of it. Raises BrokenPipeError where nobody will ever read it, or OSError."""
+
+    def room(self) -> Waits[None]:
+        """Wait until there is room for more."""
+
+
+class Stdin:
+    """Bytes that a process has not read yet. At the end of input a read gives `b""`."""
+
+    __slots__ = ("_arrived", "_chunks", "_scheduler", "closed")
+
+    def __init__(self, scheduler: Scheduler, *, closed: bool) -> None:
+        self.closed = closed
+        self._scheduler = scheduler
+        self._chunks: deque[bytes] = deque()
+        self._arrived: Future[None] = Future(scheduler)
+
+    def feed(self, chunk: bytes) -> None:
+        """Add input."""
+        if chunk:  # an empty one would read as the end
+            self._chunks.append(chunk)
+            self._arrived.set_result(None)
+
+    def close(self) -> None:
+        """No more input will come."""
+        self.closed = True
+        self._arrived.set_result(None)
+
+    def read(self) -> Waits[bytes]:
+        """Wait for the next chunk; `b""` at the end."""
+        while not self._chunks and not self.closed:
+            self._arrived = Future(self._scheduler)
+            yield from self._arrived
+        return self._chunks.popleft() if self._chunks else b""
+
+    def unread(self, chunk: bytes) -> None:
+        """Give back what was read and not used."""
+        if chunk:
+            self._chunks.appendleft(chunk)
+
+
+class Pipe:
+    """A pipe(2): what is written comes out in order; each end may have several holders."""
+
+    __slots__ = ("_drained", "_held", "_scheduler", "_stdin", "readers", "writers")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        """The maker holds both ends, once."""
+        self.readers = 1
+        self.writers = 1
+        self._scheduler = scheduler
+        self._stdin = Stdin(scheduler, closed=False)
+        self._held = 0
+        self._drained: Future[None] = Future(scheduler)
+
+    def write(self, output: bytes) -> None:
+        """Put it in, however much it is. BrokenPipeError where no reader is left."""
+        if not self.readers:
+            raise BrokenPipeError
+        self._held += len(output)
+        self._stdin.feed(output)
+
+    def room(self) -> Waits[None]:
+        """Wait until the pipe is not full, or nobody reads it any more."""
+        while self._held >= PIPE_SIZE and self.readers:
+            self._drained = Future(self._scheduler)
+            yield from self._drained
+
+    def read(self) -> Waits[bytes]:
+        """Wait for the next chunk; `b""` when the last writer has closed."""
+        chunk = yield from self._stdin.read()
+        self._take(len(chunk))
+        return chunk
+
+    def unread(self, chunk: bytes) -> None:
+        """Give back what was read and not used."""
+        self._held += len(chunk)
+        self._stdin.unread(chunk)
+
+    def _take(self, count: int) -> None:
+        self._held -= count
+        if self._held < PIPE_SIZE:
+            self._drained.set_result(None)
+
+    def close_reader(self) -> None:
+        """One holder of the reading end lets go of it."""
+        self.readers -= 1
+        if not self.readers:
+            self._drained.set_result(None)
+
+    def close_writer(self) -> None:
+        """One holder of the writing end lets go of it."""
+        self.writers -= 1
+        if not self.writers:
+            self._stdin.close()

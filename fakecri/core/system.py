@@ -1,0 +1,144 @@
+"""What surrounds the processes of a container: each other, the files, the network.
+
+A process reaches it as `process.system`. It is made when the container starts, and is where
+fork(2), execve(2) and kill(2) of simulated processes end up.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from fakecri.core import signals
+from fakecri.core.pipes import Reader, Sink
+from fakecri.core.processes import Process, Program, User
+from fakecri.core.scheduler import Scheduler
+from fakecri.core.views import Rootfs, View
+
+
+class PidNamespace:
+    """The processes that see each other, and the numbers by which they do."""
+
+    def __init__(self, first: int = 1) -> None:
+        """`first` is the number of the first process; a pod's own namespace has pause as 1."""
+        self._next = first
+        self._processes: dict[int, Process] = {}
+        self._numbers: dict[Process, int] = {}
+
+    def add(self, process: Process) -> None:
+        """Give a process the next number."""
+        self.add_as(process, self._next)
+
+    def add_as(self, process: Process, number: int) -> None:
+        """Give a process this number."""
+        self._next = max(self._next, number + 1)
+        self._processes[number] = process
+        self._numbers[process] = number
+
+    def remove(self, process: Process) -> None:
+        """Forget a process; harmless where it is not here."""
+        self._processes.pop(self._numbers.pop(process, 0), None)
+
+    def find(self, number: int) -> Process | None:
+        """Return the process of a number."""
+        return self._processes.get(number)
+
+    def number_of(self, process: Process) -> int:
+        """Return the number of a process; 0 where it is not here."""
+        return self._numbers.get(process, 0)
+
+    def __iter__(self) -> Iterator[tuple[int, Process]]:
+        """Number and process, in the order of the numbers."""
+        return iter(sorted(self._processes.items()))
+
+
+class NodePids(PidNamespace):
+    """The namespace of the node itself, where each process has the number that the node knows."""
+
+    def add(self, process: Process) -> None:
+        """Its number is its pid."""
+        self.add_as(process, process.pid)
+
+
+class Find(Protocol):
+    """From argv, environment and working directory to a program."""
+
+    def __call__(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
+        """Raises MissingExecutableError."""
+
+
+@dataclass(slots=True, eq=False)
+class System:
+    """A container, as its processes know it."""
+
+    scheduler: Scheduler
+    wall_ns: Callable[[], int]
+    new_pid: Callable[[], int]
+    find: Find
+    pids: PidNamespace
+    rootfs: Rootfs
+    processes: dict[int, Process]
+    """All that live in the container, by the node's pid."""
+
+    def view(self, process: Process) -> View:
+        """Return the files as a process sees them."""
+        return View(self.rootfs, process)
+
+    def adopt(self, process: Process) -> None:
+        """Take a process in, until it exits. Where PID 1 exits, all of its namespace do."""
+        self.processes[process.pid] = process
+        self.pids.add(process)
+        process.exited.then(lambda: self._left(process))
+
+    def _left(self, process: Process) -> None:
+        self.processes.pop(process.pid, None)
+        self.pids.remove(process)
+        if process.is_init:
+            self.kill_all()
+
+    def kill_all(self) -> None:
+        """Kill everything in the container, as the end of its cgroup does."""
+        for each in tuple(self.processes.values()):
+            each.kill(signals.SIGKILL)
+
+    def spawn(  # noqa: PLR0913  # see Process.spawn
+        self,
+        parent: Process,
+        argv: Sequence[str],
+        *,
+        program: Program | None,
+        environment: Mapping[str, str] | None,
+        cwd: str | None,
+        user: User | None,
+        stdin: Reader | None,
+        stdout: Sink | None,
+        stderr: Sink | None,
+    ) -> Process:
+        """Start a child of `parent`: see `Process.spawn`."""
+        spec = replace(
+            parent.spec,
+            argv=tuple(argv),
+            environment=parent.spec.environment if environment is None else environment,
+            cwd=parent.spec.cwd if cwd is None else cwd,
+            user=parent.spec.user if user is None else user,
+        )
+        program = program or self.find(spec.argv, spec.environment, spec.cwd)
+        child = Process(
+            self.scheduler,
+            spec,
+            pid=self.new_pid(),
+            is_init=False,
+            output=_nowhere,
+            wall_ns=self.wall_ns,
+            stdin=stdin or parent.stdin,
+            system=self,
+            parent=parent,
+        )
+        child.stdout = stdout or parent.stdout
+        child.stderr = stderr or parent.stderr
+        self.adopt(child)
+        child.start(program)
+        return child
+
+
+def _nowhere(_stream: str, _output: bytes) -> None:
+    """Take what nobody wants."""
