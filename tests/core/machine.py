@@ -44,6 +44,7 @@ class Run:
 
     scheduler: Scheduler
     process: Process
+    stdin: Stdin
     written: dict[str, bytes]
 
     def finish(self, within_ns: int = 10 * DAY_NS) -> Finished:
@@ -114,6 +115,7 @@ class Machine:
         def write(stream: str, chunk: bytes) -> None:
             written[stream] += chunk
 
+        given = _input(self.scheduler, stdin)
         process = Process(
             self.scheduler,
             spec or ProcessSpec(("program",)),
@@ -121,10 +123,10 @@ class Machine:
             is_init=is_init,
             output=write,
             wall_ns=lambda: WALL_NS + self.scheduler.now_ns - START_NS,
-            stdin=_input(self.scheduler, stdin),
+            stdin=given,
         )
         process.start(program)
-        return Run(self.scheduler, process, written)
+        return Run(self.scheduler, process, given, written)
 
     def run(self, *argv: str, **conditions: Any) -> Finished:
         """Run a command line to its end."""

@@ -230,22 +230,22 @@ def test_dates_are_those_of_the_standard_library(seconds: int) -> None:
 def test_cat_copies_input_as_it_comes(machine: Machine) -> None:
     run = machine.start(["cat"], stdin=None)
     machine.scheduler.run()
-    run.process.stdin.feed(b"one\ntw")
+    run.stdin.feed(b"one\ntw")
     machine.scheduler.run()
     assert run.stdout == "one\ntw"
-    run.process.stdin.feed(b"o\n")
-    run.process.stdin.close()
+    run.stdin.feed(b"o\n")
+    run.stdin.close()
     assert run.finish() == (0, "one\ntwo\n", "")
 
 
 def test_cat_numbers_lines_when_they_are_complete(machine: Machine) -> None:
     run = machine.start(["cat", "-n"], stdin=None)
     machine.scheduler.run()
-    run.process.stdin.feed(b"one\ntw")
+    run.stdin.feed(b"one\ntw")
     machine.scheduler.run()
     assert run.stdout == "     1\tone\n"
-    run.process.stdin.feed(b"o\n")
-    run.process.stdin.close()
+    run.stdin.feed(b"o\n")
+    run.stdin.close()
     assert run.finish() == (0, "     1\tone\n     2\ttwo\n", "")
 
 

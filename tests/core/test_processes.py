@@ -342,18 +342,18 @@ def test_a_process_waits_for_input_until_it_is_closed(machine: Machine) -> None:
     run = machine.start_program(_reader, stdin=None)
     machine.scheduler.run()
     for chunk in (b"one", b"two"):
-        run.process.stdin.feed(chunk)
+        run.stdin.feed(chunk)
     machine.scheduler.run()
     assert (run.stdout, run.process.exited.done) == ("<one><two>", False)
-    run.process.stdin.feed(b"three")
-    run.process.stdin.close()
+    run.stdin.feed(b"three")
+    run.stdin.close()
     assert run.finish() == (0, "<one><two><three>", "")
 
 
 def test_an_empty_chunk_is_not_the_end_of_input(machine: Machine) -> None:
     run = machine.start_program(_reader, stdin=None)
     machine.scheduler.run()
-    run.process.stdin.feed(b"")
+    run.stdin.feed(b"")
     machine.scheduler.run()
     assert not run.process.exited.done
 
@@ -372,7 +372,7 @@ def test_a_read_can_be_interrupted(machine: Machine) -> None:
     machine.scheduler.run()
     run.process.kill(SIGINT)
     machine.scheduler.run()
-    run.process.stdin.feed(b"later")
+    run.stdin.feed(b"later")
     assert run.finish() == (0, "interrupted later", "")
 
 
