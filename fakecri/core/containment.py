@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.cgroup import Cgroup
+from fakecri.core.limits import limits_of
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.system import PidNamespace, System
@@ -41,6 +43,18 @@ def build_system(world: World, container: Container) -> System:
         pids=_pids(world, container),
         rootfs=_NoFiles(),
         processes={},
+        new_cgroup=lambda: _new_cgroup(world, container),
+    )
+
+
+def _new_cgroup(world: World, container: Container) -> Cgroup:
+    if container.process is None:
+        raise RuntimeError("a container that was not started has no cgroup")
+    return Cgroup(
+        world.scheduler,
+        limits_of(container.resources, world.node),
+        container.process.started_ns,
+        lambda: None,
     )
 
 

@@ -16,3 +16,7 @@ class Node:
     """Where the URLs of Exec, Attach and PortForward lead."""
     pull_ns: int = 5_000_000
     """How long a pull takes: longer than critest waits before it cancels one (spec: 1.6.14)."""
+    cpus: int = 8
+    """How many processors it has. What a container may use is bounded by them, but containers do
+    not compete for them."""
+    memory_bytes: int = 32 * 2**30

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fakecri.core import signals
+from fakecri.core.loads import named_amounts
 from fakecri.core.pipes import Reader, Sink, Stdin
 from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Task, Waits
 
 if TYPE_CHECKING:
+    from fakecri.core.loads import Amount, Load
     from fakecri.core.system import System
     from fakecri.core.views import View
 
@@ -234,6 +236,35 @@ class Process:
     def forever(self) -> Waits[Any]:
         """Wait until a signal comes."""
         yield from Future[None](self.scheduler)
+
+    def use(self, load: "Load | None" = None, **amounts: "Amount") -> None:
+        """From now on use these amounts of `Load`, beside what an idle process uses.
+
+        With a `load` that is all; else what is not named stays as it is. Being over the memory
+        limit of the container ends this process, or another, before this returns. Raises
+        ValueError, and TypeError for what is no amount.
+        """
+        asked = named_amounts(load, amounts)
+        if self._system is not None and not self.exited.done:
+            self._system.get_cgroup().use(self, asked)
+
+    def burn(self, seconds: float) -> Waits[None]:
+        """Let virtual time pass, and want one core more meanwhile: what a busy loop does."""
+        if self._system is None:
+            yield from self.sleep(seconds)
+        else:
+            yield from self._system.get_cgroup().burn(self, self.sleep(seconds))
+
+    def work(self, core_seconds: float) -> Waits[None]:
+        """Compute for that many seconds on one core; under a CPU quota it takes longer.
+
+        Processes of a container that work share its quota evenly, and what others want of it is
+        what they leave.
+        """
+        if self._system is None:
+            yield from self.sleep(core_seconds)
+        else:
+            yield from self._system.get_cgroup().work(self, round(core_seconds * SECOND_NS))
 
     def read(self) -> Waits[bytes]:
         """Wait for input; `b""` at its end."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fakecri.core import signals
+from fakecri.core.cgroup import Cgroup
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, Program, User
 from fakecri.core.scheduler import Scheduler
@@ -78,6 +79,15 @@ class System:
     rootfs: Rootfs
     processes: dict[int, Process]
     """All that live in the container, by the node's pid."""
+    new_cgroup: Callable[[], Cgroup]
+    cgroup: Cgroup | None = None
+    """Only where a process uses more than an idle one, or its limits were changed."""
+
+    def get_cgroup(self) -> Cgroup:
+        """Return what counts for the processes, from now on where nothing did."""
+        if self.cgroup is None:
+            self.cgroup = self.new_cgroup()
+        return self.cgroup
 
     def view(self, process: Process) -> View:
         """Return the files as a process sees them."""
@@ -92,6 +102,8 @@ class System:
     def _left(self, process: Process) -> None:
         self.processes.pop(process.pid, None)
         self.pids.remove(process)
+        if self.cgroup is not None:
+            self.cgroup.drop(process)
         if process.is_init:
             self.kill_all()
 
