@@ -1,11 +1,11 @@
 """The network configuration of the node, and what the plugin said when it connected a pod."""
 
 import json
-from ipaddress import IPv4Network
 from typing import Any
 
 from fakecri.core.node import Node
 from fakecri.core.records import Sandbox
+from fakecri.core.world import World
 
 NO_CONFIG = "cni plugin not initialized"
 """The network error of a node without a configuration; any other is a plugin's."""
@@ -13,22 +13,8 @@ CONFIG_DIRECTORY = "/etc/cni/net.d"
 PLUGIN_DIRECTORY = "/opt/cni/bin"
 BRIDGE = "cni0"
 INTERFACE = "eth0"
-SUBNET = IPv4Network("10.88.0.0/16")
 
 _LOOPBACK = {"cniVersion": "0.3.1", "name": "cni-loopback", "plugins": [{"type": "loopback"}]}
-_NETWORK = {
-    "cniVersion": "1.0.0",
-    "name": "containerd-net",
-    "plugins": [
-        {
-            "type": "bridge",
-            "bridge": BRIDGE,
-            "isGateway": True,
-            "ipMasq": True,
-            "ipam": {"type": "host-local", "ranges": [[{"subnet": str(SUBNET)}]]},
-        }
-    ],
-}
 
 
 def netns_path(sandbox: Sandbox) -> str:
@@ -39,12 +25,13 @@ def netns_path(sandbox: Sandbox) -> str:
     return "/var/run/netns/cni-" + "-".join(sandbox.id[start:end] for start, end in cuts)
 
 
-def cni_result(sandbox: Sandbox) -> dict[str, Any] | None:
+def cni_result(world: World, sandbox: Sandbox) -> dict[str, Any] | None:
     """Return what the plugin answered; None: it was never asked. It outlives the network."""
     if sandbox.host_network:
         return None
     netns, id_ = netns_path(sandbox), sandbox.id
-    own = [_address(each, str(SUBNET[1])) for each in sandbox.ips]
+    gateways = world.network.gateways
+    own = [_address(each, at) for each, at in zip(sandbox.ips, gateways, strict=False)]
     local = [_address("127.0.0.1", ""), _address("::1", "")]
     return {
         "Interfaces": {
@@ -73,11 +60,11 @@ def _mac(digits: str) -> str:
     return ":".join((f"{first:02x}", *(digits[at : at + 2] for at in range(2, 12, 2))))
 
 
-def cni_config(node: Node) -> dict[str, Any]:
+def cni_config(world: World) -> dict[str, Any]:
     """Return the configuration as the CNI library has loaded it."""
     networks = [_loaded(_LOOPBACK, "lo")]
-    if node.network_error != NO_CONFIG:
-        networks.append(_loaded(_NETWORK, INTERFACE))
+    if world.node.network_error != NO_CONFIG:
+        networks.append(_loaded(_network(world), INTERFACE))
     return {
         "PluginDirs": [PLUGIN_DIRECTORY],
         "PluginConfDir": CONFIG_DIRECTORY,
@@ -85,6 +72,19 @@ def cni_config(node: Node) -> dict[str, Any]:
         "Prefix": "eth",
         "Networks": networks,
     }
+
+
+def _network(world: World) -> dict[str, Any]:
+    ranges = [[{"subnet": str(each)}] for each in world.network.subnets]
+    bridge = {
+        "type": "bridge",
+        "bridge": BRIDGE,
+        "isGateway": True,
+        "ipMasq": True,
+        "ipam": {"type": "host-local", "ranges": ranges},
+    }
+    portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
+    return {"cniVersion": "1.0.0", "name": "containerd-net", "plugins": [bridge, portmap]}
 
 
 def _loaded(network: dict[str, Any], interface: str) -> dict[str, Any]:

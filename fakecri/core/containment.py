@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.limits import limits_of
+from fakecri.core.capabilities import capabilities_of
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.system import PidNamespace, System
@@ -43,6 +44,8 @@ def build_system(world: World, container: Container) -> System:
         pids=_pids(world, container),
         rootfs=_NoFiles(),
         processes={},
+        network=container.parent.network or world.network.node,
+        capabilities=capabilities_of(container.config.linux.security_context),
         new_cgroup=lambda: _new_cgroup(world, container),
     )
 

@@ -61,8 +61,8 @@ def _sandbox(world: World, sandbox: Sandbox) -> dict[str, Any]:
         **_runtime(sandbox.id),
         "config": sandbox.config,
         "runtimeSpec": sandbox_spec(world, sandbox),
-        "cniResult": cni_result(sandbox),
-        "sandboxMetadata": {"Version": "v1", "Metadata": _metadata(sandbox)},
+        "cniResult": cni_result(world, sandbox),
+        "sandboxMetadata": {"Version": "v1", "Metadata": _metadata(world, sandbox)},
     }
 
 
@@ -72,7 +72,7 @@ def _runtime(id_: str) -> dict[str, Any]:
     return {"snapshotKey": id_, "snapshotter": SNAPSHOTTER, **runtime}
 
 
-def _metadata(sandbox: Sandbox) -> dict[str, Any]:
+def _metadata(world: World, sandbox: Sandbox) -> dict[str, Any]:
     ip, *others = sandbox.ips or ("",)
     return {
         "ID": sandbox.id,
@@ -82,7 +82,7 @@ def _metadata(sandbox: Sandbox) -> dict[str, Any]:
         "IP": ip,
         "AdditionalIPs": others or None,
         "RuntimeHandler": sandbox.runtime_handler,
-        "CNIResult": cni_result(sandbox),
+        "CNIResult": cni_result(world, sandbox),
         "ProcessLabel": "",
     }
 
@@ -112,7 +112,7 @@ def node_info(world: World) -> dict[str, str]:
     return {
         "config": go_json(daemon_config(world.profile)),
         "golang": go_json(GO_VERSION),
-        "cniconfig": go_json(cni_config(world.node)),
+        "cniconfig": go_json(cni_config(world)),
         "lastCNILoadStatus.default": loaded,
         "lastCNILoadStatus": loaded,
     }

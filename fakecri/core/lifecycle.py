@@ -13,6 +13,7 @@ from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
 from fakecri.core.files import go_open_error_text
 from fakecri.core.namespaces import require_target
+from fakecri.core.net.pods import disconnect
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
@@ -246,8 +247,6 @@ def stop_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
     for container in tuple(sandbox.containers.values()):
         with wrapped(f'failed to stop container "{container.id}"'):
             yield from stop(world, container, 0)
-    for address in sandbox.ips:
-        world.addresses.release(sandbox.id, address)
-    sandbox.netns_closed = True
+    disconnect(world, sandbox)
     if sandbox.state is SandboxState.READY:
         world.move(sandbox, Trigger.EXIT)

@@ -17,6 +17,8 @@ from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Task, Waits
 
 if TYPE_CHECKING:
     from fakecri.core.loads import Amount, Load
+    from fakecri.core.net.connections import Connection
+    from fakecri.core.net.sockets import Datagrams, Listener
     from fakecri.core.system import System
     from fakecri.core.views import View
 
@@ -228,6 +230,29 @@ class Process:
             stdout=stdout,
             stderr=stderr,
         )
+
+    def can(self, capability: str) -> bool:
+        """Whether it has a capability, such as `CAP_NET_RAW`; only root ever has."""
+        return self.spec.user.uid == 0 and capability in self.system.capabilities
+
+    def listen(self, port: int, address: str = "") -> "Listener":
+        """Listen for TCP connections, at every address of the pod unless one is given.
+
+        Port 0 is any free one. OSError: EADDRINUSE, EADDRNOTAVAIL, EACCES. It is closed when the
+        process ends, as are the connections that it accepts.
+        """
+        return self.system.network.listen(self, port, address)
+
+    def connect(self, address: str, port: int) -> "Waits[Connection]":
+        """Connect over TCP to an address; names are for `core.net.names.resolve`.
+
+        OSError: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT.
+        """
+        return self.system.network.connect(self, address, port)
+
+    def datagrams(self, port: int = 0, address: str = "") -> "Datagrams":
+        """Open a UDP socket; see `listen`."""
+        return self.system.network.datagrams(self, port, address)
 
     def sleep(self, seconds: float) -> Waits[None]:
         """Let virtual time pass."""

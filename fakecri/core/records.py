@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.image_registry import ImageContent
+from fakecri.core.net.namespaces import Namespace
 from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Process, ProcessSpec, Stdin
 from fakecri.core.scheduler import Future
@@ -27,6 +28,8 @@ class Sandbox:
     """The first one is the primary; none with the host's network, or after it was torn down."""
     created_ns: int = 0
     state: SandboxState = SandboxState.ABSENT
+    network: Namespace | None = None
+    """Its own network namespace; None with the host's."""
     netns_closed: bool = False
     containers: dict[str, "Container"] = field(default_factory=dict)
     pids: PidNamespace = field(default_factory=lambda: PidNamespace(first=2))

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from fakecri.core import signals
 from fakecri.core.cgroup import Cgroup
+from fakecri.core.net.namespaces import Namespace
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, Program, User
 from fakecri.core.scheduler import Scheduler
@@ -79,6 +80,9 @@ class System:
     rootfs: Rootfs
     processes: dict[int, Process]
     """All that live in the container, by the node's pid."""
+    network: Namespace
+    capabilities: tuple[str, ...]
+    """What its root may do."""
     new_cgroup: Callable[[], Cgroup]
     cgroup: Cgroup | None = None
     """Only where a process uses more than an idle one, or its limits were changed."""

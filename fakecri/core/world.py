@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import states, statuses
-from fakecri.core.addresses import AddressPool
+from fakecri.core.addresses import SUBNET, AddressPool
 from fakecri.core.events import EventQueue
 from fakecri.core.faults import Faults
 from fakecri.core.files import Files
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
+from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
@@ -67,6 +68,8 @@ class Parts:
     programs: Programs
     recorder: Callable[[Callable[[], int]], Recorder]
     seed: int = 0
+    subnets: tuple[str, ...] = (SUBNET,)
+    """Where pods get their addresses: one of each, the primary one first."""
 
 
 class World:
@@ -83,7 +86,11 @@ class World:
         self.recorder = parts.recorder(self.clock.wall_ns)
         self.store = Store()
         self.images = ImageStore()
-        self.addresses = AddressPool()
+        self.addresses = AddressPool(parts.subnets[0])
+        self.more_addresses = tuple(
+            AddressPool(subnet, index) for index, subnet in enumerate(parts.subnets[1:], 1)
+        )
+        self.network = Network(self.scheduler, parts.subnets)
         self.events = EventQueue(self.scheduler, self.profile.backlog_s * SECOND_NS)
         self.faults = Faults()
         self.tokens = Tokens(self.scheduler)

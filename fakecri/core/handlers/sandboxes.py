@@ -8,6 +8,7 @@ from fakecri.core.creation import require_short_labels, sandbox_name, user_strin
 from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
 from fakecri.core.namespaces import require_pod_mappings
+from fakecri.core.net.pods import connect, disconnect
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
 from fakecri.core.registry import handles
@@ -38,8 +39,7 @@ def run_pod_sandbox(world: World, request: pb.RunPodSandboxRequest) -> pb.RunPod
     try:
         _build(world, sandbox)
     except Exception:
-        for address in sandbox.ips:
-            world.addresses.release(sandbox.id, address)
+        disconnect(world, sandbox)
         world.store.sandbox_names.release(sandbox.name)
         raise
     world.store.sandboxes.add(sandbox)
@@ -55,9 +55,7 @@ def _build(world: World, sandbox: Sandbox) -> None:
         with wrapped(f'failed to create network namespace for sandbox "{sandbox.id}"'):
             require_pod_mappings(sandbox.config.linux.security_context.namespace_options)
         with wrapped(f'failed to setup network for sandbox "{sandbox.id}"'):
-            if world.node.network_error:
-                raise CRIError(world.node.network_error)
-            sandbox.ips = (world.addresses.allocate(sandbox.id),)
+            connect(world, sandbox)
     _ensure_sandbox_image(world)
     failed = f'failed to start sandbox "{sandbox.id}"'
     security = sandbox.config.linux.security_context
