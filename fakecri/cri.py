@@ -1,12 +1,13 @@
 """The object: a whole runtime for a test, in one name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from fakecri.core import lifecycle
+from fakecri.core.addresses import SUBNET
 from fakecri.core.files import Files
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
@@ -44,13 +45,15 @@ class CRI:
         record: TextIO | None = None,
         strict_images: bool = False,
         keep_calls: int | None = None,
+        pod_subnets: Sequence[str] = (SUBNET,),
     ) -> None:
         """Begin with an empty node.
 
         `pace` says how time passes: `autojump`, `manual`, `rate`, `system`, or a Pace. Under
         `log_root` go container logs and checkpoints, as files of the node; without it they are
         kept in memory. `record` gets the recording. With `strict_images` only images that
-        `add_image` published can be pulled. `keep_calls` bounds what `calls` remembers.
+        `add_image` published can be pulled. `keep_calls` bounds what `calls` remembers. Pods get
+        an address of each of `pod_subnets`, the first one being the primary.
         """
         self._host = open_host(
             seed=seed,
@@ -59,6 +62,7 @@ class CRI:
             record=record,
             strict_images=strict_images,
             keep_calls=keep_calls,
+            pod_subnets=pod_subnets,
         )
         self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
         self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))

@@ -5,7 +5,7 @@ thread. Under a pace that is bound to a real clock, one thread of ours wakes whe
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 from weakref import WeakSet
@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 import fakecri.core.handlers  # noqa: F401  # fills the registry
 from fakecri.core import pipeline
+from fakecri.core.addresses import SUBNET, parse_subnets
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.pipeline import Call, Metadata
@@ -216,11 +217,13 @@ def open_host(
     record: TextIO | None = None,
     strict_images: bool = False,
     keep_calls: int | None = None,
+    pod_subnets: Sequence[str] = (SUBNET,),
 ) -> Host:
     """Return a host with a new world.
 
     `files` is where logs and checkpoints go (None: memory), `record` gets the recording as JSON
     Lines, `strict_images` lets only added images be pulled, `keep_calls` bounds `calls`.
+    `pod_subnets`: where pods get their addresses, one of each, the primary one first.
     """
     pace = pace or Manual(jumps=True)
     world = World(
@@ -232,6 +235,7 @@ def open_host(
             programs=Programs(),
             recorder=lambda now_ns: Recorder(now_ns, record.write if record else None, keep_calls),
             seed=seed,
+            subnets=parse_subnets(pod_subnets),
         )
     )
     if not (pace.jumps or pace.real):

@@ -1,8 +1,9 @@
 """Pod addresses: what a CNI plugin with host-local address management would hand out."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-from fakecri.errors import CRIError
+from fakecri.errors import CRIError, UsageError
 
 SUBNET = "10.88.0.0/16"
 
@@ -51,11 +52,28 @@ class AddressPool:
         return list(self._taken)
 
 
-def require_loopback(subnet: str) -> str:
-    """Return a subnet that pods may have on loopback. ValueError where it is none."""
-    network = ip_network(subnet)
-    if network.version == 6:  # noqa: PLR2004  # IPv6
-        raise ValueError(f"{subnet}: IPv6 has one loopback address, ::1, and pods need more")
-    if not network.is_loopback or ip_address("127.0.0.1") in network:
-        raise ValueError(f"{subnet} is no part of 127.0.0.0/8 without 127.0.0.1")
-    return subnet
+def parse_subnets(subnets: Sequence[str]) -> tuple[str, ...]:
+    """Return subnets as they are written canonically: one of IPv4, or of IPv6, or of each.
+
+    UsageError for anything else, and for one that has no address for a pod.
+    """
+    try:
+        networks = [ip_network(each) for each in subnets]
+    except ValueError as error:
+        raise UsageError(f"pod subnets: {error}") from error
+    versions = {each.version for each in networks}
+    if not networks or len(versions) < len(networks):
+        raise UsageError("pods have one subnet of IPv4, or of IPv6, or one of each")
+    for each in networks:
+        if each.num_addresses < 4:  # noqa: PLR2004  # network, gateway, pod, broadcast
+            raise UsageError(f"pod subnet {each} has no address for a pod")
+    return tuple(map(str, networks))
+
+
+def require_loopback(subnets: Sequence[str]) -> None:
+    """Raise UsageError where pods cannot have such addresses on the loopback of a machine."""
+    for each in map(ip_network, subnets):
+        if each.version == 6:  # noqa: PLR2004  # IPv6
+            raise UsageError(f"pod subnet {each}: IPv6 has but one loopback address, ::1")
+        if not each.is_loopback or ip_address("127.0.0.1") in each:
+            raise UsageError(f"pod subnet {each} is no part of 127.0.0.0/8 without 127.0.0.1")

@@ -1,10 +1,13 @@
 """A TCP connection: two ends, each of which holds what the other has sent."""
 
 from collections import deque
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fakecri.core.net.wires import LOOPBACK, TCP_HEADERS, Path
 from fakecri.core.scheduler import Future, Scheduler, Waits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WINDOW = 65_536
 """Unread bytes from which on a writer that asks for room has to wait."""
