@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.capabilities import capabilities_of
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.limits import limits_of
-from fakecri.core.capabilities import capabilities_of
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.system import PidNamespace, System

@@ -85,7 +85,7 @@ class HttpServer:
     def serve(self, connection: Connection) -> Waits[None]:
         """Serve until either side closes."""
         protocol = h11.Connection(h11.SERVER, max_incomplete_event_size=CHUNK)
-        while protocol.our_state is h11.IDLE:
+        while True:
             try:
                 request = yield from _read_request(connection, protocol)
             except h11.RemoteProtocolError:
@@ -94,8 +94,9 @@ class HttpServer:
                 return
             if request is None or not (yield from self._answer(connection, protocol, request)):
                 return
-            if protocol.our_state is h11.DONE and protocol.their_state is h11.DONE:
-                protocol.start_next_cycle()
+            if not (protocol.our_state is h11.DONE and protocol.their_state is h11.DONE):
+                return
+            protocol.start_next_cycle()
 
     def _answer(
         self, connection: Connection, protocol: h11.Connection, request: Request
