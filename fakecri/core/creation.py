@@ -7,6 +7,7 @@ import errno
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from google.protobuf.text_format import MessageToString
 
@@ -141,8 +142,13 @@ def process_spec(
         user=_user(config.linux.security_context, image),
         tty=config.tty,
         hostname=sandbox.config.hostname or NODE_NAME,
-        group_names={each.gid: each.name for each in image.userland.groups},
+        group_names=_group_names(image.userland),
     )
+
+
+@lru_cache(maxsize=1024)
+def _group_names(userland: Userland) -> Mapping[int, str]:
+    return {each.gid: each.name for each in userland.groups}
 
 
 def argv(config: pb.ContainerConfig, image: ImageContent) -> tuple[str, ...]:

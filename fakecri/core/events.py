@@ -45,13 +45,14 @@ class EventQueue:
     def __init__(self, scheduler: Scheduler, backlog_ns: int) -> None:
         self._scheduler = scheduler
         self._backlog_ns = backlog_ns
-        self._backlog: deque[tuple[int, pb.ContainerEventResponse]] = deque()
+        self._backlog: deque[tuple[int, bytes]] = deque()
+        """When, and the event as on the wire: a tenth of what the message takes."""
         self._subscribers: list[Subscriber] = []
 
     def subscribe(self) -> Subscriber:
         """Listen from now on; who comes when nobody listens gets the backlog first."""
         self._forget_old()
-        backlog = deque(event for _, event in self._backlog)
+        backlog = deque(pb.ContainerEventResponse.FromString(event) for _, event in self._backlog)
         self._backlog.clear()
         subscriber = Subscriber(self._scheduler, backlog)
         self._subscribers.append(subscriber)
@@ -60,7 +61,7 @@ class EventQueue:
     def publish(self, event: pb.ContainerEventResponse) -> None:
         """Send an event to all who listen, or keep it for who comes first."""
         if not self._subscribers:
-            self._backlog.append((self._scheduler.now_ns, event))
+            self._backlog.append((self._scheduler.now_ns, event.SerializeToString()))
             self._forget_old()
         for subscriber in self._subscribers:
             if not subscriber.gone:

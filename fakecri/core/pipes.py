@@ -37,30 +37,37 @@ class Stdin:
     def __init__(self, scheduler: Scheduler, *, closed: bool) -> None:
         self.closed = closed
         self._scheduler = scheduler
-        self._chunks: deque[bytes] = deque()
-        self._arrived: Future[None] = Future(scheduler)
+        self._chunks: deque[bytes] | None = None  # most processes never get any
+        self._arrived: Future[None] | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Add input."""
         if chunk:  # an empty one would read as the end
+            self._chunks = self._chunks or deque()
             self._chunks.append(chunk)
-            self._arrived.set_result(None)
+            self._wake()
 
     def close(self) -> None:
         """No more input will come."""
         self.closed = True
-        self._arrived.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._arrived is not None:
+            self._arrived.set_result(None)
 
     def read(self) -> Waits[bytes]:
         """Wait for the next chunk; `b""` at the end."""
         while not self._chunks and not self.closed:
-            self._arrived = Future(self._scheduler)
+            if self._arrived is None or self._arrived.done:
+                self._arrived = Future(self._scheduler)
             yield from self._arrived
         return self._chunks.popleft() if self._chunks else b""
 
     def unread(self, chunk: bytes) -> None:
         """Give back what was read and not used."""
         if chunk:
+            self._chunks = self._chunks or deque()
             self._chunks.appendleft(chunk)
 
 

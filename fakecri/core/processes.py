@@ -8,6 +8,7 @@ where it waits; any other has the effect the kernel would give it.
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fakecri.core import signals
@@ -61,10 +62,22 @@ class ProcessSpec:
     group_names: Mapping[int, str] = field(default_factory=dict)
 
 
+class Fixed(Enum):
+    """What is done about a signal, where it is no handler that is called."""
+
+    TRAPPED = "trapped"
+    IGNORED = "ignored"
+
+
+Disposition: TypeAlias = Fixed | Callable[[int], None]
+
+_DEFAULTS: Mapping[int, Disposition] = {}  # shared by all that never asked for anything
+
+
 class Process:
     """One simulated process, from its start to its exit."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what it is made of, by keyword
         self,
         scheduler: Scheduler,
         spec: ProcessSpec,
@@ -96,9 +109,7 @@ class Process:
         self.exited: Future[int] = Future(scheduler)
         self.scheduler = scheduler
         self._wall_ns = wall_ns
-        self._traps: set[int] = set()
-        self._handlers: dict[int, Callable[[int], None]] = {}
-        self._ignored: set[int] = set(parent._ignored) if parent else set()  # noqa: SLF001  # as fork(2) does
+        self._dispositions: Mapping[int, Disposition] = parent.ignored() if parent else _DEFAULTS
         self._task: Task[int] | None = None
 
     @property
@@ -150,14 +161,14 @@ class Process:
         """
         if self.exited.done or signal == 0:
             return
+        disposition = self._dispositions.get(signal)
         if signal == signals.SIGKILL:
             self.exit_now(128 + signal)
-        elif signal in self._handlers:
-            handler = self._handlers[signal]
-            self.scheduler.soon(lambda: None if self.exited.done else handler(signal))
-        elif signal in self._traps:
+        elif callable(disposition):
+            self.scheduler.soon(lambda: None if self.exited.done else disposition(signal))
+        elif disposition is Fixed.TRAPPED:
             self.scheduler.soon(lambda: self._interrupt(signal))
-        elif not (self.is_init or signal in self._ignored or signal in signals.HARMLESS):
+        elif not (self.is_init or disposition or signal in signals.HARMLESS):
             self.exit_now(128 + signal)
 
     def kill_from_inside(self, signal: int) -> None:
@@ -183,24 +194,25 @@ class Process:
 
     def trap(self, *trapped: int) -> None:
         """From now on these signals raise `Signalled` where the program waits."""
-        self._traps.update(trapped)
+        self._dispositions = {**self._dispositions, **dict.fromkeys(trapped, Fixed.TRAPPED)}
 
     def handle(self, signal: int, handler: Callable[[int], None] | None) -> None:
         """From now on call `handler`, in a turn of its own, when the signal comes; None: no more.
 
         Unlike a trap it does not disturb what the program waits for.
         """
-        self._traps.discard(signal)
-        self._handlers.pop(signal, None)
-        self._ignored.discard(signal)
-        if handler is not None:
-            self._handlers[signal] = handler
+        others = {key: each for key, each in self._dispositions.items() if key != signal}
+        self._dispositions = others if handler is None else {**others, signal: handler}
 
     def ignore(self, signal: int) -> None:
         """From now on nothing happens when the signal comes, here and in what is spawned."""
-        self.handle(signal, None)
-        self._traps.discard(signal)
-        self._ignored.add(signal)
+        self._dispositions = {**self._dispositions, signal: Fixed.IGNORED}
+
+    def ignored(self) -> "Mapping[int, Disposition]":
+        """Return the signals that are ignored: what a child has of the dispositions."""
+        return {
+            signal: each for signal, each in self._dispositions.items() if each is Fixed.IGNORED
+        }
 
     def spawn(  # what fork(2) and execve(2) have to be told
         self,
