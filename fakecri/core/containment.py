@@ -4,18 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.capabilities import capabilities_of
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.limits import limits_of
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
+from fakecri.core.rootfs.mounting import SetUp
+from fakecri.core.rootfs.tree import Rootfs
+from fakecri.core.security import security_of
 from fakecri.core.system import PidNamespace, System
 from fakecri.core.world import World
-
-
-@dataclass(slots=True, eq=False)
-class _NoFiles:
-    """Nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +39,10 @@ def build_system(world: World, container: Container) -> System:
         new_pid=world.new_pid,
         find=_Find(world, container),
         pids=_pids(world, container),
-        rootfs=_NoFiles(),
+        rootfs=Rootfs(world.scheduler, SetUp(world, container), f"{world.seed}/{container.id}"),
         processes={},
         network=container.parent.network or world.network.node,
-        capabilities=capabilities_of(container.config.linux.security_context),
+        security=security_of(container.config.linux.security_context),
         new_cgroup=lambda: _new_cgroup(world, container),
     )
 

@@ -1,25 +1,18 @@
 """`cat`: input and the few files that there are, plain, numbered or with all characters visible."""
 
-import errno
-
 from fakecri.core.applets import Surroundings, complain
-from fakecri.core.executables import stat_code
-from fakecri.core.files import path_error
 from fakecri.core.options import read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
-from fakecri.core.userlands import Userland
 
 
-def concatenate(process: Process, surroundings: Surroundings) -> Waits[int]:
+def concatenate(process: Process, _: Surroundings) -> Waits[int]:
     options = read_options(process.spec.argv, "nbvteAu")
     letters = options.letters | (set("vte") if "A" in options.letters else set())
-    return _copy(process, surroundings, options.operands or ["-"], letters)
+    return _copy(process, options.operands or ["-"], letters)
 
 
-def _copy(
-    process: Process, surroundings: Surroundings, paths: list[str], letters: set[str]
-) -> Waits[int]:
+def _copy(process: Process, paths: list[str], letters: set[str]) -> Waits[int]:
     status = 0
     form = _Form(letters)
     for path in paths:
@@ -29,7 +22,7 @@ def _copy(
             process.write(form.end())
             continue
         try:
-            process.write(form.apply(_content(process, surroundings.userland, path)) + form.end())
+            process.write((yield from _shown(process, path, form)))
         except IsADirectoryError as error:
             status = status if form.by_line else 1
             if not form.letters:
@@ -40,18 +33,16 @@ def _copy(
     return status
 
 
-def _content(process: Process, userland: Userland, path: str) -> bytes:
-    files = {
-        "/dev/null": "",
-        "/etc/group": userland.group,
-        "/etc/hostname": f"{process.spec.hostname}\n",
-        "/etc/passwd": userland.passwd,
-    }
-    if path in files:
-        return files[path].encode()
-    code = stat_code(userland, path, process.spec.cwd) if path else errno.ENOENT
-    known = code in {errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
-    raise path_error(code if known else errno.ENOENT, path)
+def _shown(process: Process, path: str, form: "_Form") -> Waits[bytes]:
+    """Write what a file has, and return what is still to be written at its end."""
+    opened = yield from process.files.opening(path, "r")
+    try:
+        while chunk := (yield from opened.read()):
+            process.write(form.apply(chunk))
+            yield from process.drain()
+    finally:
+        opened.close()
+    return form.end()
 
 
 class _Form:

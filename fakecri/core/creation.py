@@ -17,6 +17,7 @@ from fakecri.core.executables import DEFAULT_PATH, quoted
 from fakecri.core.files import Files, go_error_text
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.image_store import AmbiguousDigest, StoredImage
+from fakecri.core.node import NODE_NAME
 from fakecri.core.processes import ProcessSpec, User
 from fakecri.core.records import Sandbox
 from fakecri.core.states import SandboxState
@@ -26,7 +27,6 @@ from fakecri.errors import CRIError, InvalidError, NotFoundError, wrapped
 
 LABEL_LIMIT = 4096
 INT32_MAX = 2**31 - 1
-NODE_NAME = "fakecri"
 
 
 def sandbox_name(metadata: pb.PodSandboxMetadata) -> str:

@@ -48,6 +48,8 @@ class Recipe:
     """Lines that /etc/passwd has beyond the base's."""
     group_lines: str = ""
     """The same for /etc/group; a line of a name that the base has replaces it."""
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    """Content by absolute path, beyond the base's. One of `executables` gets it as its own."""
     listens: tuple[int, ...] = ()
     """TCP ports that its server opens, where they are not the exposed ones."""
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+NODE_NAME = "fakecri"
+"""The host name of the node."""
+
 
 @dataclass(slots=True)
 class Node:

@@ -103,6 +103,8 @@ class Process:
         self.parent = parent
         self.title: tuple[str, ...] | None = None
         """What /proc/PID/cmdline shows where that is not the argv."""
+        self.euid = spec.user.uid
+        """Whose rights it has: another's than the user's after a set-user-id file."""
         self.umask: int = parent.umask if parent else 0o022
         self._system = system
         self.started_ns = scheduler.now_ns
@@ -123,6 +125,14 @@ class Process:
     def files(self) -> "View":
         """The files of its container, as it may see and change them."""
         return self.system.view(self)
+
+    def can(self, capability: str) -> bool:
+        """Whether it has a capability in effect, such as `CAP_NET_RAW`; only root ever has."""
+        return capability in self.system.security.effective(self.euid)
+
+    def denied(self, syscall: str) -> bool:
+        """Whether seccomp bars it from a system call."""
+        return syscall in self.system.security.barred
 
     def start(self, program: Program) -> None:
         """Let the program run, from the next turn of the queue on."""
@@ -242,10 +252,6 @@ class Process:
             stdout=stdout,
             stderr=stderr,
         )
-
-    def can(self, capability: str) -> bool:
-        """Whether it has a capability, such as `CAP_NET_RAW`; only root ever has."""
-        return self.spec.user.uid == 0 and capability in self.system.capabilities
 
     def listen(self, port: int, address: str = "") -> "Listener":
         """Listen for TCP connections, at every address of the pod unless one is given.

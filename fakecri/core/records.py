@@ -10,6 +10,7 @@ from fakecri.core.image_registry import ImageContent
 from fakecri.core.net.namespaces import Namespace
 from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Process, ProcessSpec, Stdin
+from fakecri.core.rootfs.nodes import Node
 from fakecri.core.scheduler import Future
 from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.system import PidNamespace, System
@@ -34,6 +35,8 @@ class Sandbox:
     containers: dict[str, "Container"] = field(default_factory=dict)
     pids: PidNamespace = field(default_factory=lambda: PidNamespace(first=2))
     """What containers with the pod's PID namespace share; the pause process is 1."""
+    files: dict[str, Node] = field(default_factory=dict)
+    """What its containers share: `hostname`, `hosts`, `resolv.conf`, `shm`; made when needed."""
     overhead: pb.LinuxContainerResources | None = None
     resources: pb.LinuxContainerResources | None = None
     """As UpdatePodSandboxResources gave them."""

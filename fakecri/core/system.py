@@ -14,6 +14,7 @@ from fakecri.core.net.namespaces import Namespace
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, Program, User
 from fakecri.core.scheduler import Scheduler
+from fakecri.core.security import Security
 from fakecri.core.views import Rootfs, View
 
 
@@ -81,9 +82,8 @@ class System:
     processes: dict[int, Process]
     """All that live in the container, by the node's pid."""
     network: Namespace
-    capabilities: tuple[str, ...]
-    """What its root may do."""
     new_cgroup: Callable[[], Cgroup]
+    security: Security
     cgroup: Cgroup | None = None
     """Only where a process uses more than an idle one, or its limits were changed."""
 
@@ -149,6 +149,7 @@ class System:
             system=self,
             parent=parent,
         )
+        child.euid = parent.euid if user is None else user.uid
         child.stdout = stdout or parent.stdout
         child.stderr = stderr or parent.stderr
         self.adopt(child)

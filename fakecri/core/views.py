@@ -1,43 +1,35 @@
 """The files of a container, as one of its processes sees them: by its user, from its directory."""
 
+import errno
+import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from fakecri.core.files import path_error
+from fakecri.core.rootfs import changes
+from fakecri.core.rootfs.access import EXECUTE, READ, WRITE, Who
+from fakecri.core.rootfs.changes import named
+from fakecri.core.rootfs.fifos import OpenedFifo
+from fakecri.core.rootfs.nodes import Made, Node
+from fakecri.core.rootfs.opened import Opened, OpenedFile
+from fakecri.core.rootfs.opening import open_place
+from fakecri.core.rootfs.places import Place, Walk
+from fakecri.core.rootfs.stats import Stat
+from fakecri.core.rootfs.tree import Rootfs
 from fakecri.core.scheduler import Waits
 
 if TYPE_CHECKING:
     from fakecri.core.processes import Process
 
+__all__ = ["OpenFile", "Opened", "Rootfs", "Stat", "View"]
 
-class Rootfs(Protocol):
-    """The tree of a container, with what is mounted in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """What stat(2) says."""
-
-    kind: str
-    """`file`, `dir`, `link`, `char`, `block`, `fifo` or `socket`."""
-    mode: int
-    """The permission bits, setuid, setgid and sticky among them."""
-    uid: int
-    gid: int
-    size: int
-    mtime_ns: int
-    inode: int
-    nlink: int = 1
-    device: int = 0
-    """Of the filesystem it is on."""
-    rdev: tuple[int, int] = (0, 0)
-    """Major and minor number of a device."""
-    blocks: int = 0
-    """Of 512 bytes each."""
+_WANTS = {"r": READ, "w": WRITE, "x": EXECUTE}
+_SETUID, _SETGID, _BITS = 0o4000, 0o2000, 0o7777
+_CHUNK = 1 << 20
 
 
 class OpenFile(Protocol):
-    """An open file: a Reader and a Sink at its own position."""
+    """An open file: a Reader and a Sink at its own position. `Opened` has more."""
 
     def read(self) -> Waits[bytes]:
         """Return the next chunk, at once unless it is a FIFO or a terminal; `b""` at the end."""
@@ -58,92 +50,250 @@ class OpenFile(Protocol):
 class View:
     """File operations of one process. Paths may be relative; errors are OSErrors as Linux's."""
 
+    __slots__ = ("process", "rootfs")
+
     def __init__(self, rootfs: Rootfs, process: "Process") -> None:
         self.rootfs = rootfs
         self.process = process
 
-    def open(self, path: str, flags: str, mode: int = 0o666) -> OpenFile:
-        """Open; `flags` is `r`, `w` (make, truncate), `a` (make, append), `x` (make, must be new)
-        or `r+`. The umask of the process applies to `mode`.
+    @property
+    def who(self) -> Who:
+        """As whom the process asks."""
+        process = self.process
+        user = process.spec.user
+        capabilities = process.system.security.effective(process.euid)
+        return Who(process.euid, user.gid, user.groups, capabilities)
+
+    def place(self, path: str, *, follow: bool = True) -> Place:
+        """Return what a path leads to; OSError where its directory cannot be reached."""
+        walk = Walk(self.rootfs.mounts, self.who, self.process)
+        return walk.find(path, self.process.spec.cwd, follow=follow)
+
+    def _there(self, path: str, *, follow: bool = True) -> Node:
+        place = self.place(path, follow=follow)
+        if place.node is None:
+            raise path_error(errno.ENOENT, path)
+        return place.node
+
+    def open(self, path: str, flags: str, mode: int = 0o666) -> Opened:
+        """Open a file.
+
+        `flags` is `r`, `w` (make, truncate), `a` (make, append), `x` (make, must be new) or `r+`.
+        The umask of the process applies to `mode`.
+
+        A FIFO opens at once; its first read and room wait for the other end. A directory opens
+        for reading, and reading it is EISDIR.
         """
-        raise NotImplementedError
+        place = self.place(path, follow=flags != "x")
+        allowed = mode & ~self.process.umask
+        return open_place(self.rootfs, self.process, self.who, place, path, flags, allowed)
+
+    def opening(self, path: str, flags: str, mode: int = 0o666) -> Waits[Opened]:
+        """Open as `open` does; of a FIFO, wait until the other end is opened too."""
+        opened = self.open(path, flags, mode)
+        if isinstance(opened, OpenedFifo):
+            yield from opened.met()
+        return opened
 
     def read(self, path: str) -> bytes:
         """Return the whole content of a file that has an end."""
-        raise NotImplementedError
+        opened = self.open(path, "r")
+        try:
+            if not isinstance(opened, OpenedFile):
+                return b""
+            parts = []
+            while chunk := opened.read_now(_CHUNK):
+                parts.append(chunk)
+            return b"".join(parts)
+        finally:
+            opened.close()
 
     def write(self, path: str, content: bytes, mode: int = 0o666) -> None:
         """Make or replace the content of a file."""
-        raise NotImplementedError
+        opened = self.open(path, "w", mode)
+        try:
+            opened.write(content)
+        finally:
+            opened.close()
 
     def stat(self, path: str, *, follow: bool = True) -> Stat:
-        """Return what stat(2) says, or lstat(2) where links are not followed."""
-        raise NotImplementedError
+        """Return the status of a file, or of a link that is not followed."""
+        return self._there(path, follow=follow).stat()
 
     def access(self, path: str, want: str) -> bool:
         """Whether the process may read (`r`), write (`w`) or execute (`x`) it; never raises."""
-        raise NotImplementedError
+        bits = sum(_WANTS[each] for each in dict.fromkeys(want))
+        try:
+            place = self.place(path)
+        except OSError:
+            return False
+        if place.node is None or not self.who.may(place.node.stat(), bits):
+            return False
+        refused = place.mount.read_only and place.node.kind in {"file", "dir", "link"}
+        if bits & EXECUTE and place.node.kind == "file" and "noexec" in place.mount.options:
+            return False
+        return not (bits & WRITE and refused)
 
     def exists(self, path: str) -> bool:
         """Whether something is there and can be reached; never raises."""
-        raise NotImplementedError
+        try:
+            return self.place(path).node is not None
+        except OSError:
+            return False
 
     def is_dir(self, path: str) -> bool:
         """Whether a directory is there; never raises."""
-        raise NotImplementedError
+        try:
+            node = self.place(path).node
+        except OSError:
+            return False
+        return node is not None and node.kind == "dir"
 
     def list(self, path: str) -> Sequence[str]:
         """The sorted names in a directory, without `.` and `..`."""
-        raise NotImplementedError
+        node = self._there(path)
+        if node.kind != "dir":
+            raise path_error(errno.ENOTDIR, path)
+        self.who.require(node.stat(), READ, path)
+        return named(path, lambda: sorted(node.names()))
 
     def realpath(self, path: str) -> str:
         """The absolute path without links; the last name need not exist."""
-        raise NotImplementedError
+        return self.place(path).path
 
     def readlink(self, path: str) -> str:
         """Where a link points."""
-        raise NotImplementedError
+        node = self._there(path, follow=False)
+        if node.kind != "link":
+            raise path_error(errno.EINVAL, path)
+        return node.target()
 
     def mkdir(self, path: str, mode: int = 0o777) -> None:
         """Make a directory."""
-        raise NotImplementedError
+        self._make(path, "dir", mode)
+
+    def _make(self, path: str, kind: str, mode: int, target: str = "") -> None:
+        who = self.who
+        made = Made(kind, mode & ~self.process.umask & _BITS, who.uid, who.gid, target=target)
+        plain = path.rstrip("/") if kind == "dir" else path
+        place = named(path, lambda: self.place(plain or path, follow=False))
+        changes.make(place, made, who, path)
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
-        raise NotImplementedError
+        last = posixpath.basename(path.rstrip("/"))
+        if last in {".", ".."}:
+            raise path_error(errno.EINVAL if last == "." else errno.ENOTEMPTY, path)
+        self._remove(path, directory=True)
 
     def unlink(self, path: str) -> None:
         """Remove a name that is no directory's."""
-        raise NotImplementedError
+        self._remove(path, directory=False)
+
+    def _remove(self, path: str, *, directory: bool) -> None:
+        place = self.place(path, follow=False)
+        changes.remove(place, self.who, self.rootfs.mounts, path, directory=directory)
 
     def rename(self, old: str, new: str) -> None:
-        """Move, also over what is there, as rename(2) does."""
-        raise NotImplementedError
+        """Move a file or directory, also over what is there."""
+        places = []
+        for path in (old, new):
+            if posixpath.basename(path.rstrip("/")) in {".", "..", ""}:
+                raise path_error(errno.ENOENT if not path else errno.EBUSY, old, new)
+            try:
+                places.append(self.place(path, follow=False))
+            except OSError as error:
+                raise path_error(error.errno or errno.EIO, old, new) from None
+        if new.endswith("/") and places[0].node is not None and places[0].node.kind != "dir":
+            raise path_error(errno.ENOTDIR, old, new)
+        changes.rename(places[0], places[1], self.who, self.rootfs.mounts, (old, new))
 
     def link(self, old: str, new: str) -> None:
         """Make a hard link."""
-        raise NotImplementedError
+        source, place = self.place(old, follow=False), self.place(new, follow=False)
+        if source.node is None:
+            raise path_error(errno.ENOENT, old, new)
+        if place.node is not None:
+            raise path_error(errno.EEXIST, old, new)
+        if source.mount is not place.mount:
+            raise path_error(errno.EXDEV, old, new)
+        parent = changes.require_changeable(place, self.who, new)
+        if source.node.kind == "dir":
+            raise path_error(errno.EPERM, old, new)
+        named(new, lambda: parent.own().link(place.name, source.own()))
 
     def symlink(self, target: str, path: str) -> None:
         """Make a symbolic link."""
-        raise NotImplementedError
+        if not target:
+            raise path_error(errno.ENOENT, path)
+        self._make(path, "link", 0o777, target=target)
 
     def mkfifo(self, path: str, mode: int = 0o666) -> None:
         """Make a FIFO."""
-        raise NotImplementedError
+        self._make(path, "fifo", mode)
+
+    def mknod(self, path: str, kind: str, rdev: tuple[int, int], mode: int = 0o666) -> None:
+        """Make a device: `kind` is `char` or `block`. It takes CAP_MKNOD."""
+        who = self.who
+        if "CAP_MKNOD" not in who.capabilities:
+            raise path_error(errno.EPERM, path)
+        made = Made(kind, mode & ~self.process.umask & _BITS, who.uid, who.gid, rdev=rdev)
+        changes.make(self.place(path, follow=False), made, who, path)
+
+    def _changing(self, path: str, syscall: str, *, follow: bool = True) -> tuple[Place, Stat]:
+        if self.process.denied(syscall):
+            raise path_error(errno.EPERM, path)
+        place = self.place(path, follow=follow)
+        if place.node is None:
+            raise path_error(errno.ENOENT, path)
+        if place.mount.read_only:
+            raise path_error(errno.EROFS, path)
+        return place, place.node.stat()
 
     def chmod(self, path: str, mode: int) -> None:
         """Change the permission bits."""
-        raise NotImplementedError
+        place, stat = self._changing(path, "fchmodat")
+        who = self.who
+        if not who.owns(stat):
+            raise path_error(errno.EPERM, path)
+        mode &= _BITS
+        if stat.kind != "dir" and not (who.is_in(stat.gid) or "CAP_FSETID" in who.capabilities):
+            mode &= ~_SETGID
+        named(path, lambda: place.own().change(mode=mode))
 
     def chown(self, path: str, uid: int, gid: int, *, follow: bool = True) -> None:
         """Change the owner; -1 leaves one as it is."""
-        raise NotImplementedError
+        place, stat = self._changing(path, "fchownat", follow=follow)
+        who = self.who
+        if "CAP_CHOWN" not in who.capabilities:
+            gives_away = uid not in {-1, stat.uid}
+            foreign = gid not in {-1, stat.gid} and not who.is_in(gid)
+            if gives_away or foreign or (who.uid != stat.uid and (uid, gid) != (-1, -1)):
+                raise path_error(errno.EPERM, path)
+        mode = stat.mode
+        if stat.kind == "file" and mode & 0o111:
+            mode &= ~(_SETUID | (_SETGID if mode & 0o010 else 0))
+        owner = stat.uid if uid == -1 else uid
+        group = stat.gid if gid == -1 else gid
+        named(path, lambda: place.own().change(mode=mode, uid=owner, gid=group))
 
     def utime(self, path: str, mtime_ns: int) -> None:
         """Change the time of the last change."""
-        raise NotImplementedError
+        place, stat = self._changing(path, "utimensat")
+        if not self.who.owns(stat):
+            self.who.require(stat, WRITE, path)
+        named(path, lambda: place.own().change(mtime_ns=mtime_ns))
 
     def truncate(self, path: str, size: int) -> None:
         """Cut or extend a file."""
-        raise NotImplementedError
+        place, stat = self._changing(path, "truncate")
+        if stat.kind != "file":
+            raise path_error(errno.EISDIR if stat.kind == "dir" else errno.EINVAL, path)
+        self.who.require(stat, WRITE, path)
+        if size < 0:
+            raise path_error(errno.EINVAL, path)
+        handle = named(path, lambda: place.own().handle())
+        try:
+            named(path, lambda: handle.resize(size))
+        finally:
+            handle.close()

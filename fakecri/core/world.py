@@ -4,6 +4,7 @@ import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import states, statuses
@@ -19,6 +20,7 @@ from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.records import Container, Sandbox
+from fakecri.core.rootfs.image_trees import ImageTrees
 from fakecri.core.scheduler import SECOND_NS, Scheduler
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
@@ -26,6 +28,9 @@ from fakecri.core.system import NodePids
 from fakecri.core.tokens import Tokens
 from fakecri.core.usage import Meters
 from fakecri.errors import IllegalMove
+
+if TYPE_CHECKING:
+    from fakecri.core.rootfs.memory import Directory
 
 
 class Clock:
@@ -97,6 +102,9 @@ class World:
         self.node = Node()
         self.meters = Meters()
         self.pids = NodePids()
+        self.trees = ImageTrees()
+        self.shm: Directory | None = None
+        """The node's /dev/shm, once it is needed."""
         self._serials: dict[str, int] = {}
         self._next_pid = 1000
 

@@ -2,13 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
 from typing import Any, NamedTuple
 
+from fakecri.core.cgroup import Cgroup
 from fakecri.core.image_registry import ImageContent, build_content
 from fakecri.core.known_images import Recipe, find_known
+from fakecri.core.limits import Limits
+from fakecri.core.net.networks import Network
 from fakecri.core.processes import Process, ProcessSpec, Program, Stdin, User
 from fakecri.core.programs import Programs
+from fakecri.core.rootfs.image_trees import image_tree
+from fakecri.core.rootfs.mounting import dev_tree
+from fakecri.core.rootfs.nodes import Filesystem
+from fakecri.core.rootfs.places import Mount, Mounts
+from fakecri.core.rootfs.tree import Rootfs, layer_mount
 from fakecri.core.scheduler import SECOND_NS, Scheduler
+from fakecri.core.security import Security
+from fakecri.core.system import PidNamespace, System
 
 START_NS = 1_000 * SECOND_NS
 WALL_NS = 1_795_475_948 * SECOND_NS + 123_456_789  # Mon Nov 23 23:19:08 UTC 2026
@@ -79,6 +91,41 @@ class Machine:
     programs: Programs = field(default_factory=Programs)
     scheduler: Scheduler = field(default_factory=lambda: Scheduler(START_NS))
 
+    @cached_property
+    def system(self) -> System:
+        """What a container has around its processes: the image's files, and /dev."""
+        pids = PidNamespace()
+        return System(
+            self.scheduler,
+            self.wall_ns,
+            new_pid=count(1002).__next__,
+            find=self._find,
+            pids=pids,
+            rootfs=Rootfs(self.scheduler, self._mounts),
+            processes={},
+            network=Network(self.scheduler).node,
+            new_cgroup=self._new_cgroup,
+            security=Security(),
+        )
+
+    def _new_cgroup(self) -> Cgroup:
+        return Cgroup(self.scheduler, Limits(), START_NS, lambda: None)
+
+    def wall_ns(self) -> int:
+        """What the wall clock shows."""
+        return WALL_NS + self.scheduler.now_ns - START_NS
+
+    def _find(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
+        return self.programs.find(self.image, argv, environment, cwd=cwd, is_exec=True)
+
+    def _mounts(self, _: Rootfs) -> Mounts:
+        mounts = Mounts()
+        layer, dev = Filesystem(50, self.wall_ns, first=1 << 20), Filesystem(51, self.wall_ns)
+        mounts.add(layer_mount(image_tree(self.image.userland, self.image.recipe), layer))
+        root = dev_tree(dev)
+        mounts.add(Mount("/dev", lambda _: root, "tmpfs", device=51))
+        return mounts
+
     def start(
         self,
         argv: Sequence[str],
@@ -122,8 +169,9 @@ class Machine:
             pid=1001,
             is_init=is_init,
             output=write,
-            wall_ns=lambda: WALL_NS + self.scheduler.now_ns - START_NS,
+            wall_ns=self.wall_ns,
             stdin=given,
+            system=self.system,
         )
         process.start(program)
         return Run(self.scheduler, process, given, written)

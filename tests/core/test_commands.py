@@ -254,8 +254,8 @@ def test_cat_goes_on_after_a_file_that_is_missing(machine: Machine) -> None:
     assert machine.run("cat", "nosuch", "-", stdin=b"input") == (1, "input", missing)
 
 
-def test_cat_knows_the_files_that_every_container_has(machine: Machine) -> None:
-    assert machine.run("cat", "/etc/hostname", "/dev/null") == (0, "web-0\n", "")
+def test_cat_shows_the_files_of_the_image(machine: Machine) -> None:
+    assert machine.run("cat", "/dev/null") == (0, "", "")
     assert machine.run("cat", "/etc/passwd").stdout == machine.image.userland.passwd
     assert machine.run("cat", "/etc/group").stdout == machine.image.userland.group
 

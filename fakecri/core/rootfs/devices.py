@@ -1,0 +1,91 @@
+# ruff: noqa: ARG002  # what a kind of file cannot do it refuses, whatever it is told
+"""The character devices that every container has: null, zero, full, random, urandom, tty."""
+
+import errno
+import hashlib
+from collections.abc import Callable
+from itertools import count
+
+from fakecri.core.files import path_error
+from fakecri.core.rootfs.nodes import CHUNK
+from fakecri.core.rootfs.opened import Opened
+from fakecri.core.rootfs.stats import Stat
+from fakecri.core.scheduler import Waits
+
+NULL, ZERO, FULL, RANDOM, URANDOM, TTY = (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0)
+_DIGEST = 32
+
+
+class Noise:
+    """Random bytes that follow from a seed."""
+
+    __slots__ = ("_count", "_seed")
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed
+        self._count = count()
+
+    def read(self, length: int) -> bytes:
+        """Return the next bytes."""
+        return b"".join(self._digest() for _ in range(-(-length // _DIGEST)))[:length]
+
+    def _digest(self) -> bytes:
+        return hashlib.sha256(f"{self._seed}/{next(self._count)}".encode()).digest()
+
+
+class OpenedDevice(Opened):
+    """An open device: what it gives to readers, and whether it takes what is written."""
+
+    __slots__ = ("_given", "_kept", "_takes")
+
+    def __init__(
+        self,
+        path: str,
+        stat: Callable[[], Stat],
+        given: Callable[[int], bytes],
+        *,
+        takes: bool = True,
+    ) -> None:
+        super().__init__(path, stat)
+        self._given = given
+        self._takes = takes
+        self._kept = b""
+
+    def read(self) -> Waits[bytes]:
+        """Return the next chunk, at once."""
+        yield from ()
+        return self.read_now(CHUNK)
+
+    def read_now(self, length: int) -> bytes:
+        """Return the next bytes, of this many at most."""
+        if self._kept:
+            chunk, self._kept = self._kept[:length], self._kept[length:]
+            return chunk
+        return self._given(length)
+
+    def unread(self, chunk: bytes) -> None:
+        """Keep it for the next read."""
+        self._kept = chunk + self._kept
+
+    def write(self, output: bytes) -> None:
+        """Forget it."""
+        if output and not self._takes:
+            raise path_error(errno.ENOSPC, self.path)
+
+    def seek(self, position: int) -> None:
+        """Do nothing: it is the same everywhere."""
+
+    def truncate(self, size: int) -> None:
+        """Refuse."""
+        raise path_error(errno.EINVAL, self.path)
+
+
+def open_device(path: str, stat: Callable[[], Stat], rdev: tuple[int, int], noise: Noise) -> Opened:
+    """Open a device by its number. ENXIO where the kernel has no driver for it."""
+    if rdev == NULL:
+        return OpenedDevice(path, stat, lambda _: b"")
+    if rdev in {ZERO, FULL}:
+        return OpenedDevice(path, stat, bytes, takes=rdev == ZERO)
+    if rdev in {RANDOM, URANDOM}:
+        return OpenedDevice(path, stat, noise.read)
+    raise path_error(errno.ENXIO, path)
