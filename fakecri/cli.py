@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from fakecri.core.files import Files, MemoryFiles
+from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
 from fakecri.endpoints import parse_address
 from fakecri.errors import UsageError
@@ -48,6 +49,9 @@ def serve(options: argparse.Namespace) -> None:
     parse_address(options.listen).check()
     if options.ready_fd is not None:
         _check_ready_fd(options.ready_fd)
+    if options.disk_bytes is not None and options.disk_bytes < 0:
+        raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
+    _configure(Registry(), options.registry)
     pace, files = _pace(options), _files(options)
     with ExitStack() as stack:
         record = stack.enter_context(_open_record(options.record)) if options.record else None
@@ -58,10 +62,12 @@ def serve(options: argparse.Namespace) -> None:
             record=record,
             strict_images=options.strict_images,
             keep_calls=KEPT_CALLS,
+            disk_bytes=options.disk_bytes,
         )
         stack.callback(host.close)
         for reference in options.add_image:
             _add_image(host, reference)
+        _configure(host.world.registry, options.registry)
         asyncio.run(_serve(Server(host, options.listen), options.ready_fd))
 
 
@@ -100,6 +106,14 @@ def _add_image(host: Host, reference: str) -> None:
         host.world.registry.add(reference)
     except InvalidReference as error:
         raise UsageError(f"--add-image {reference}: {error}") from error
+
+
+def _configure(registry: Registry, rules: Sequence[str]) -> None:
+    for text in rules:
+        try:
+            registry.configure(text)
+        except UsageError as error:
+            raise UsageError(f"--registry {text}: {error}") from error
 
 
 def _open_record(path: Path) -> TextIO:
@@ -182,6 +196,14 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         metavar="REFERENCE",
         help="publish an image, so that it can be pulled; repeatable",
     )
+    add(
+        "--registry",
+        action="append",
+        default=[],
+        metavar="HOST=OPTIONS",
+        help="how a registry behaves, such as registry.test=rate=5MiB,fail=2*503; repeatable",
+    )
+    add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
     add(
         "--ready-fd",
         type=int,

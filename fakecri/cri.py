@@ -46,6 +46,7 @@ class CRI:
         strict_images: bool = False,
         keep_calls: int | None = None,
         pod_subnets: Sequence[str] = (SUBNET,),
+        disk_bytes: int | None = None,
     ) -> None:
         """Begin with an empty node.
 
@@ -53,7 +54,8 @@ class CRI:
         `log_root` go container logs and checkpoints, as files of the node; without it they are
         kept in memory. `record` gets the recording. With `strict_images` only images that
         `add_image` published can be pulled. `keep_calls` bounds what `calls` remembers. Pods get
-        an address of each of `pod_subnets`, the first one being the primary.
+        an address of each of `pod_subnets`, the first one being the primary. `disk_bytes` is how
+        big the node's disk is.
         """
         self._host = open_host(
             seed=seed,
@@ -63,6 +65,7 @@ class CRI:
             strict_images=strict_images,
             keep_calls=keep_calls,
             pod_subnets=pod_subnets,
+            disk_bytes=disk_bytes,
         )
         self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
         self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))

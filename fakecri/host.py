@@ -218,11 +218,13 @@ def open_host(
     strict_images: bool = False,
     keep_calls: int | None = None,
     pod_subnets: Sequence[str] = (SUBNET,),
+    disk_bytes: int | None = None,
 ) -> Host:
     """Return a host with a new world.
 
     `files` is where logs and checkpoints go (None: memory), `record` gets the recording as JSON
-    Lines, `strict_images` lets only added images be pulled, `keep_calls` bounds `calls`.
+    Lines, `strict_images` lets only added images be pulled, `keep_calls` bounds `calls`,
+    `disk_bytes` is how much the node's disk takes (None: 100 GiB).
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
     """
     pace = pace or Manual(jumps=True)
@@ -238,6 +240,10 @@ def open_host(
             subnets=parse_subnets(pod_subnets),
         )
     )
+    if disk_bytes is not None:
+        if disk_bytes < 0:
+            raise UsageError(f"{disk_bytes} bytes: a disk has 0 bytes or more")
+        world.disk.capacity_bytes = disk_bytes
     if not (pace.jumps or pace.real):
         world.node.pull_ns = 0  # where time stands still a pull must not need it
     world.recorder.header(seed=seed, profile=CONTAINERD.runtime_name)

@@ -20,6 +20,7 @@ from fakecri.channel import connect, image_stub, runtime_stub
 from tests.server.served import PATIENCE_S, until
 from tests.support import create_request, raises_status, sandbox_config
 
+NO_OPTION = "'y=1' is no option of a registry: rate, latency, auth, login, token, fail"
 READY = "fakecri is ready on "
 COMMAND = [sys.executable, "-W", "error", "-m", "fakecri"]
 LIST = pb.ListPodSandboxRequest()
@@ -178,6 +179,29 @@ def test_a_strict_server_has_the_images_that_it_was_given(directory: Path) -> No
             stub.PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="other")))
 
 
+def test_registries_and_the_disk_are_as_the_options_say(directory: Path) -> None:
+    rules = "registry.test=login=bob:secret,fail=1*503"
+    with (
+        serving(
+            directory / "s", "--logs", "memory", "--disk-bytes", 10**8, "--registry", rules
+        ) as server,
+        connect(server.endpoint) as channel,
+    ):
+        images = image_stub(channel)
+
+        def pull(name: str, **auth: str) -> str:
+            request = pb.PullImageRequest(
+                image=pb.ImageSpec(image=name), auth=pb.AuthConfig(**auth)
+            )
+            return images.PullImage(request).image_ref
+
+        with pytest.raises(grpc.RpcError, match="no basic auth credentials"):
+            pull("registry.test/app")
+        assert pull("registry.test/app", username="bob", password="secret")
+        with pytest.raises(grpc.RpcError, match="no space left on device"):
+            pull("debian")
+
+
 def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])
@@ -220,6 +244,13 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             "--ready-fd 99999999999999: not a file descriptor from 3 on to write to",
         ),
         ("serve --listen {}/s --add-image a//b", "--add-image a//b: invalid reference format"),
+        ("serve --listen {}/s --disk-bytes -1", "--disk-bytes -1: a disk has 0 bytes or more"),
+        ("serve --listen {}/s --registry x", "--registry x: 'x' is not HOST=OPTION,..."),
+        (
+            "serve --listen {}/s --registry a/b=rate=1",
+            "--registry a/b=rate=1: 'a/b' is not the host of a registry",
+        ),
+        ("serve --listen {}/s --registry x=y=1", f"--registry x=y=1: {NO_OPTION}"),
         ("serve --listen {}/file", "{}/file exists and is not a socket"),
         ("serve --listen {}/no/s", "the directory of the socket {}/no/s does not exist"),
         ("serve --listen unix:s", "'unix:s' has no absolute path: write unix:///path"),

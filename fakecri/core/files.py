@@ -7,9 +7,14 @@ made. The disk's own implementation is `fakecri.logs.DiskFiles`, and both must b
 """
 
 import errno
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from fakecri.core.file_tree import Directory, File, Node, contents, rename_refusal, room, unlink
+
+if TYPE_CHECKING:
+    from fakecri.core.disk import Disk
 
 NAME_MAX = 255  # bytes of one name in a path
 PATH_MAX = 4096  # bytes of a path, with the NUL that ends it
@@ -139,20 +144,6 @@ def go_open_error_text(path: str, error: OSError) -> str:
     return go_error_text("mkdir", error.filename, error)
 
 
-@dataclass(slots=True)
-class _File:
-    mode: int
-    content: bytearray = field(default_factory=bytearray)
-
-
-@dataclass(slots=True)
-class _Directory:
-    mode: int
-    entries: "dict[str, _File | _Directory]" = field(default_factory=dict)
-
-
-_Node = _File | _Directory
-
 # What an errno given to `refuse` lets pass: a full disk still opens and removes what is there, and
 # permissions are asked when a path is opened, not when an open file is written.
 _OPEN, _CREATE, _WRITE, _REMOVE = "open", "create", "write", "remove"
@@ -172,8 +163,9 @@ class MemoryFiles:
     """
 
     def __init__(self, contents: Mapping[str, bytes] | None = None) -> None:
-        self._root = _Directory(0o755)
+        self._root = Directory(0o755)
         self._refused: dict[tuple[str, ...], int] = {}
+        self._disk: Disk | None = None
         for path, content in (contents or {}).items():
             self.open_append(path).write(content)
 
@@ -189,9 +181,21 @@ class MemoryFiles:
         else:
             self._refused[key] = code
 
+    def stand_on(self, disk: "Disk") -> None:
+        """From now on, take room of a disk: each byte, and an inode for each file or directory."""
+        self._disk = disk
+        bytes_, inodes = room(self._root)
+        self.take(bytes_, inodes - 1, "/")  # the root itself is the disk's
+
+    def take(self, bytes_: int, inodes: int, path: str) -> None:
+        """Take room, or give back what is negative; OSError ENOSPC of `path`."""
+        if self._disk is not None:
+            self._disk.require(max(bytes_, 0), max(inodes, 0), account="files", path=path)
+            self._disk.release(max(-bytes_, 0), max(-inodes, 0), account="files")
+
     def contents(self) -> dict[str, bytes]:
         """All files by path, in the order of their paths."""
-        return dict(sorted(_contents("", self._root)))
+        return dict(sorted(contents("", self._root)))
 
     def mode_of(self, path: str) -> int:
         """The permission bits a file or directory was made with."""
@@ -206,7 +210,7 @@ class MemoryFiles:
     def read(self, path: str) -> bytes:
         """As `Files.read`."""
         node = self._find(path)
-        if isinstance(node, _Directory):
+        if isinstance(node, Directory):
             raise path_error(errno.EISDIR, path)
         return bytes(node.content)
 
@@ -214,9 +218,11 @@ class MemoryFiles:
         """As `Files.write`."""
         old = self._open(path, mode).content
         if truncate:
+            self.take(-len(old), 0, path)
             old.clear()
         if content:
             self.require(_WRITE, path)
+            self.take(max(len(content) - len(old), 0), 0, path)
             old[: len(content)] = content
 
     def rename(self, old: str, new: str) -> None:
@@ -228,7 +234,7 @@ class MemoryFiles:
 
     def remove(self, path: str) -> None:
         """As `Files.remove`."""
-        if isinstance(self._find(path), _Directory):
+        if isinstance(self._find(path), Directory):
             raise path_error(errno.EISDIR, path)
         self._unlink(path)
 
@@ -255,7 +261,7 @@ class MemoryFiles:
     def is_dir(self, path: str) -> bool:
         """As `Files.is_dir`."""
         try:
-            return isinstance(self._find(path), _Directory)
+            return isinstance(self._find(path), Directory)
         except OSError:
             return False
 
@@ -274,28 +280,29 @@ class MemoryFiles:
             if names[: len(key)] == key and action not in _SPARED.get(code, ()):
                 raise path_error(code, path)
 
-    def _find(self, path: str) -> _Node:
+    def _find(self, path: str) -> Node:
         names = split_path(path)
         return _entry(self._enclosing(path), names[-1], path) if names else self._root
 
-    def _enclosing(self, path: str) -> _Directory:
+    def _enclosing(self, path: str) -> Directory:
         """The directory that holds, or would hold, the last name of a path."""
         directory = self._root
         for name in split_path(path)[:-1]:
             directory = _directory(_entry(directory, name, path), path)
         return directory
 
-    def _open(self, path: str, mode: int) -> _File:
+    def _open(self, path: str, mode: int) -> File:
         names = split_path(path)
         if not names:
             raise path_error(errno.EISDIR, path)
         entries = self._enclosing(path).entries
         node = entries.get(_fitting(names[-1], path))
-        if isinstance(node, _Directory):
+        if isinstance(node, Directory):
             raise path_error(errno.EISDIR, path)
         self.require(_OPEN if node else _CREATE, path)
         if node is None:
-            node = entries[names[-1]] = _File(mode)
+            self.take(0, 1, path)
+            node = entries[names[-1]] = File(mode)
         return node
 
     def _move(self, old: list[str], new: list[str]) -> None:
@@ -305,12 +312,14 @@ class MemoryFiles:
         source, target = self._enclosing(old_path), self._enclosing(new_path)
         node = _entry(source, old[-1], old_path)
         replaced = target.entries.get(_fitting(new[-1], new_path))
-        code = 0 if replaced is node else _rename_refusal(old, new, node, replaced)
+        code = 0 if replaced is node else rename_refusal(old, new, node, replaced)
         if code:
             raise path_error(code, new_path)
         self.require(_REMOVE, old_path)
         self.require(_REMOVE, new_path)
         del source.entries[old[-1]]
+        if replaced is not None and replaced is not node:
+            self._forget(replaced)
         target.entries[new[-1]] = node
 
     def _make_dir(self, path: str, mode: int) -> None:
@@ -318,12 +327,18 @@ class MemoryFiles:
         name = _fitting(split_path(path)[-1], path)
         if name not in entries:
             self.require(_CREATE, path)
-            entries[name] = _Directory(mode)
+            self.take(0, 1, path)
+            entries[name] = Directory(mode)
         _directory(entries[name], path)
 
     def _unlink(self, path: str) -> None:
         self.require(_REMOVE, path)
-        del self._enclosing(path).entries[split_path(path)[-1]]
+        self._forget(self._enclosing(path).entries.pop(split_path(path)[-1]))
+
+    def _forget(self, node: Node) -> None:
+        bytes_, inodes = room(node)
+        self.take(-bytes_, -inodes, "")
+        unlink(node)
 
 
 @dataclass(slots=True)
@@ -331,24 +346,18 @@ class _MemoryAppendFile:
     # The file itself and not its path, so that a rename or a removal does not disturb it.
     _files: MemoryFiles
     _path: str
-    _file: _File | None
+    _file: File | None
 
     def write(self, record: bytes) -> None:
         if self._file is None:
             raise path_error(errno.EBADF, self._path)
         self._files.require(_WRITE, self._path)
+        if self._file.linked:  # what has no name any more is nobody's room
+            self._files.take(len(record), 0, self._path)
         self._file.content += record
 
     def close(self) -> None:
         self._file = None
-
-
-def _contents(path: str, directory: _Directory) -> Iterator[tuple[str, bytes]]:
-    for name, node in directory.entries.items():
-        if isinstance(node, _File):
-            yield f"{path}/{name}", bytes(node.content)
-        else:
-            yield from _contents(f"{path}/{name}", node)
 
 
 def _fitting(name: str, path: str) -> str:
@@ -358,27 +367,14 @@ def _fitting(name: str, path: str) -> str:
     return name
 
 
-def _entry(directory: _Directory, name: str, path: str) -> _Node:
+def _entry(directory: Directory, name: str, path: str) -> Node:
     node = directory.entries.get(_fitting(name, path))
     if node is None:
         raise path_error(errno.ENOENT, path)
     return node
 
 
-def _directory(node: _Node, path: str) -> _Directory:
-    if isinstance(node, _File):
+def _directory(node: Node, path: str) -> Directory:
+    if isinstance(node, File):
         raise path_error(errno.ENOTDIR, path)
     return node
-
-
-def _rename_refusal(old: list[str], new: list[str], node: _Node, replaced: _Node | None) -> int:
-    """The errno of a rename that cannot be, in the order Linux looks; 0 for one that can."""
-    if new[: len(old)] == old:
-        return errno.EINVAL
-    if old[: len(new)] == new:
-        return errno.ENOTEMPTY
-    if isinstance(node, _Directory) and isinstance(replaced, _File):
-        return errno.ENOTDIR
-    if isinstance(node, _File) and isinstance(replaced, _Directory):
-        return errno.EISDIR
-    return errno.ENOTEMPTY if isinstance(replaced, _Directory) and replaced.entries else 0

@@ -23,6 +23,8 @@ from fakecri.core.known_images import (
     unknown_recipe,
 )
 from fakecri.core.references import Reference, parse_reference
+from fakecri.core.registry_hosts import RegistryHost, RegistryHosts
+from fakecri.core.registry_options import configure
 from fakecri.core.userlands import Userland, extended, find_userland
 
 CREATED = "2024-05-01T00:00:00Z"
@@ -117,8 +119,17 @@ class Registry:
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
+        self.hosts = RegistryHosts()
         self._added: dict[str, Resolution] = {}
         self._by_digest: dict[tuple[str, str], Resolution] = {}
+
+    def host(self, name: str) -> RegistryHost:
+        """Return the rules of a host, to be changed; `*` is every host that has none itself."""
+        return self.hosts.get(name)
+
+    def configure(self, text: str) -> RegistryHost:
+        """Give a host the rules of `HOST=OPTION,...`, see `core.registry_options`. UsageError."""
+        return configure(self.hosts, text)
 
     def add(self, reference: str, recipe: Recipe | None = None, *, content: str = "") -> Resolution:
         """Publish an image under a tag, or under a digest that is then its repo digest.

@@ -7,12 +7,16 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from fakecri.core.disk import Disk, Room
 from fakecri.core.image_registry import ImageContent, Resolution
 from fakecri.core.references import Reference, find_normalised, is_digest
 
 DEFAULT_PINNED_IMAGES = ("registry.k8s.io/pause:3.10.2",)
 
 _ALGORITHM = "sha256:"
+
+DOCUMENTS = 2
+"""The manifest and the config, a file each."""
 
 
 class AmbiguousDigest(LookupError):  # noqa: N818  # it reads as what happened
@@ -57,7 +61,10 @@ class StoredImage:
 class ImageStore:
     """The images on the node, and the names that lead to them."""
 
-    def __init__(self, pinned_images: Iterable[str] = DEFAULT_PINNED_IMAGES) -> None:
+    def __init__(
+        self, pinned_images: Iterable[str] = DEFAULT_PINNED_IMAGES, disk: Disk | None = None
+    ) -> None:
+        self.disk = disk or Disk()
         self.pinned_images = frozenset(pinned_images)
         self.generation = 0
         """Grows with every change; what was derived from the whole list holds while it is same."""
@@ -68,6 +75,7 @@ class ImageStore:
         self._ids: dict[str, str] = {}  # by name
         self._sorted_hex: list[str] = []  # of the ids, for look-up by prefix
         self._snapshots: dict[str, int] = {}  # how many images stand on a chain id
+        self._blobs: dict[str, int] = {}  # how many images have a compressed layer
         self._last_serial = 0
 
     def __len__(self) -> int:
@@ -84,7 +92,8 @@ class ImageStore:
     def pull(self, reference: Reference, resolution: Resolution) -> StoredImage:
         """Register what was pulled: its id, its tag unless it was pulled by digest, its digest.
 
-        A tag that named another image moves here; that image stays (spec 1.1.6, 1.3.8).
+        A tag that named another image moves here; that image stays (spec 1.1.6, 1.3.8). OSError
+        ENOSPC where a new image has no room.
         """
         content, digest = resolution
         name = str(reference)
@@ -116,8 +125,27 @@ class ImageStore:
         for name in current.names:
             del self._ids[name]
         self._sorted_hex.pop(bisect_left(self._sorted_hex, _hex(image.id)))
-        self._count_layers(current.content, -1)
+        self._drop(current)
         self.generation += 1
+
+    def has_layer(self, chain_id: str) -> bool:
+        """Whether a layer, on those below it, is unpacked."""
+        return chain_id in self._snapshots
+
+    def room_of(self, content: ImageContent, size_bytes: int) -> Room:
+        """Return what an image that is not there would take: its blobs, and its layers unpacked."""
+        blobs = [each for each in content.layers if each.digest not in self._blobs]
+        fresh = [
+            layer
+            for chain_id, layer in zip(content.chain_ids, content.layers, strict=True)
+            if chain_id not in self._snapshots
+        ]
+        return Room(
+            _documents_bytes(content, size_bytes)
+            + sum(each.size_bytes for each in blobs)
+            + sum(each.unpacked_bytes for each in fresh),
+            DOCUMENTS + len(blobs) + sum(each.inodes for each in fresh),
+        )
 
     def untag(self, name: str) -> StoredImage | None:
         """Take a normalised name from its image, which stays. None if it named nothing."""
@@ -134,10 +162,15 @@ class ImageStore:
         return self._images[image_id]
 
     def _new(self, content: ImageContent, size_bytes: int) -> StoredImage:
+        self.disk.require(*self.room_of(content, size_bytes), account="images")
         self._last_serial += 1
         insort(self._sorted_hex, _hex(content.id))
         self._count_layers(content, 1)
         return StoredImage(content, size_bytes, self._last_serial)
+
+    def _drop(self, image: StoredImage) -> None:
+        self._count_layers(image.content, -1)
+        self.disk.release(*self.room_of(image.content, image.size_bytes), account="images")
 
     def _name(self, name: str, image_id: str) -> None:
         if self._ids.get(name) == image_id:
@@ -167,7 +200,14 @@ class ImageStore:
             if not (users and users + step):  # the first to come, or the last to go
                 self.used_bytes += step * layer.unpacked_bytes
                 self.inodes_used += step * layer.inodes
+            holders = self._blobs.pop(layer.digest, 0) + step
+            if holders:
+                self._blobs[layer.digest] = holders
 
 
 def _hex(image_id: str) -> str:
     return image_id.removeprefix(_ALGORITHM)
+
+
+def _documents_bytes(content: ImageContent, size_bytes: int) -> int:
+    return size_bytes - sum(each.size_bytes for each in content.layers)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import signals
+from fakecri.core import rooms, signals
 from fakecri.core.containment import build_system
 from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
@@ -227,6 +227,7 @@ def remove(world: World, container: Container) -> Waits[None]:
         _require_removable(container)
     container.removing = True
     world.store.remove_container(container)
+    rooms.release_container(world)
     world.store.container_names.release(container.name)
     world.move(container, Trigger.REMOVE)
 

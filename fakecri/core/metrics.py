@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.disk import Disk
 from fakecri.core.records import Container
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.usage import Counters, Levels, Traffic
 
 BASE_KEYS = ("pod", "namespace", "container", "id", "image")
 
-FS_BYTES = 100 * 2**30
-FS_INODES = 6_553_600
 OPEN_FILES_LIMIT = 1_048_576
 
 Labels: TypeAlias = tuple[str, ...]
@@ -29,6 +28,7 @@ class Reading(NamedTuple):
     levels: Levels
     container: Container
     wall_ns: int
+    disk: Disk
 
 
 T = TypeVar("T", Reading, Traffic)
@@ -235,12 +235,19 @@ CONTAINER_METRICS: tuple[Metric[Reading], ...] = (
         lambda r: r.levels.layer_bytes,
         _ROOT,
     ),
-    _gauge("fs_limit_bytes", "Bytes that the file system has room for.", lambda _: FS_BYTES, _ROOT),
-    _gauge("fs_inodes_total", "Inodes of the file system.", lambda _: FS_INODES, _ROOT),
+    _gauge(
+        "fs_limit_bytes",
+        "Bytes that the file system has room for.",
+        lambda r: r.disk.capacity_bytes,
+        _ROOT,
+    ),
+    _gauge(
+        "fs_inodes_total", "Inodes of the file system.", lambda r: r.disk.capacity_inodes, _ROOT
+    ),
     _gauge(
         "fs_inodes_free",
         "Inodes that nothing takes.",
-        lambda r: FS_INODES - r.levels.layer_inodes,
+        lambda r: r.disk.free_inodes,
         _ROOT,
     ),
     # Pressure.

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fakecri.core.disk import Disk
+
 NODE_NAME = "fakecri"
 """The host name of the node."""
 
@@ -23,3 +25,8 @@ class Node:
     """How many processors it has. What a container may use is bounded by them, but containers do
     not compete for them."""
     memory_bytes: int = 32 * 2**30
+    pull_progress_timeout_ns: int = 300_000_000_000
+    """How long a pull may go without a byte before it is cancelled, as containerd's
+    `image_pull_progress_timeout`; 0: for ever."""
+    disk: Disk = field(default_factory=Disk)
+    """What images, containers and logs have room on."""

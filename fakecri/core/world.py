@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import states, statuses
 from fakecri.core.addresses import SUBNET, AddressPool
+from fakecri.core.downloads import Downloads
 from fakecri.core.events import EventQueue
 from fakecri.core.faults import Faults
-from fakecri.core.files import Files
+from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
 from fakecri.core.net.networks import Network
@@ -90,7 +91,10 @@ class World:
         self.clock = Clock(self.scheduler)
         self.recorder = parts.recorder(self.clock.wall_ns)
         self.store = Store()
-        self.images = ImageStore()
+        self.node = Node()
+        self.disk = self.node.disk
+        self.images = ImageStore(disk=self.disk)
+        self.downloads = Downloads(self.scheduler, self.disk)
         self.addresses = AddressPool(parts.subnets[0])
         self.more_addresses = tuple(
             AddressPool(subnet, index) for index, subnet in enumerate(parts.subnets[1:], 1)
@@ -99,12 +103,13 @@ class World:
         self.events = EventQueue(self.scheduler, self.profile.backlog_s * SECOND_NS)
         self.faults = Faults()
         self.tokens = Tokens(self.scheduler)
-        self.node = Node()
         self.meters = Meters()
         self.pids = NodePids()
         self.trees = ImageTrees()
         self.shm: Directory | None = None
         """The node's /dev/shm, once it is needed."""
+        if isinstance(self.files, MemoryFiles):
+            self.files.stand_on(self.disk)
         self._serials: dict[str, int] = {}
         self._next_pid = 1000
 

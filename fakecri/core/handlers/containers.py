@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import creation, info, lifecycle, statuses
+from fakecri.core import creation, info, lifecycle, rooms, statuses
 from fakecri.core.executables import quoted
 from fakecri.core.namespaces import check_namespaces
 from fakecri.core.output import ContainerLog
@@ -36,6 +36,7 @@ def create_container(
         world.store.container_names.reserve(name, id_)
     try:
         container = _build(world, request, sandbox, id_, name)
+        rooms.take_container(world, id_)
     except Exception:
         world.store.container_names.release(name)
         raise

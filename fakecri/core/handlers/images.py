@@ -5,18 +5,17 @@ from functools import lru_cache
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import info
-from fakecri.core.credentials import read_credentials, registry_host
 from fakecri.core.daemon_config import SNAPSHOTTER
 from fakecri.core.executables import quoted
-from fakecri.core.image_registry import ImageNotFound, RegistryUnreachable, Resolution
 from fakecri.core.image_store import AmbiguousDigest, StoredImage
+from fakecri.core.pulls import pull
 from fakecri.core.references import InvalidReference, Reference, parse_reference
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import Waits
 from fakecri.core.selection import batches
 from fakecri.core.usage import NOT_STARTED
 from fakecri.core.world import World
-from fakecri.errors import CRIError, NotFoundError, wrapped
+from fakecri.errors import CRIError
 
 _SNAPSHOTS = f"io.containerd.snapshotter.v1.{SNAPSHOTTER}"
 
@@ -77,14 +76,8 @@ def _resolve(world: World, text: str) -> StoredImage | None:
 def pull_image(world: World, request: pb.PullImageRequest) -> Waits[pb.PullImageResponse]:
     """The registry is asked every time, and nothing is stored before it is all there."""
     reference = _parse(request.image.image)
-    with (
-        wrapped(f'failed to pull and unpack image "{reference}"'),
-        wrapped("failed to resolve image"),
-    ):
-        with wrapped(f'failed to do request: Head "{_manifest_url(reference)}"'):
-            yield from world.scheduler.sleep(world.node.pull_ns)
-        resolution = _ask_registry(world, reference, request.auth)
-    return pb.PullImageResponse(image_ref=world.images.pull(reference, resolution).id)
+    image = yield from pull(world, reference, request.auth)
+    return pb.PullImageResponse(image_ref=image.id)
 
 
 def _parse(text: str) -> Reference:
@@ -92,30 +85,6 @@ def _parse(text: str) -> Reference:
         return parse_reference(text)
     except InvalidReference as error:
         raise CRIError(f"failed to parse image reference {quoted(text)}: {error}") from error
-
-
-def _manifest_url(reference: Reference) -> str:
-    manifest = reference.digest or reference.tag
-    return f"https://{registry_host(reference)}/v2/{reference.path}/manifests/{manifest}"
-
-
-def _ask_registry(world: World, reference: Reference, auth: pb.AuthConfig) -> Resolution:
-    """Return what the registry has. It lets everybody in, but asks who comes before it looks."""
-    try:
-        resolution = world.registry.resolve(reference)
-    except RegistryUnreachable as error:
-        raise CRIError(str(error)) from error
-    except ImageNotFound as error:
-        _require_readable(auth, reference)
-        raise NotFoundError(f"{error}: not found") from error
-    _require_readable(auth, reference)
-    return resolution
-
-
-def _require_readable(auth: pb.AuthConfig, reference: Reference) -> None:
-    host = registry_host(reference)
-    with wrapped(f"failed to get credentials for {quoted(host)}"):
-        read_credentials(auth, host)
 
 
 @handles

@@ -91,7 +91,7 @@ def _of_container(world: World, container: Container, stamp_ns: int) -> Iterator
     image = config.image.user_specified_image
     base = (pod.name, pod.namespace, config.metadata.name, container.id, image)
     counters, levels = world.meters.read(container, world.scheduler.now_ns)
-    reading = Reading(counters, levels, container, world.clock.wall_ns())
+    reading = Reading(counters, levels, container, world.clock.wall_ns(), world.disk)
     for metric in CONTAINER_METRICS:
         yield from _samples(metric, reading, base, stamp_ns)
 

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import info, lifecycle, statuses
+from fakecri.core import info, lifecycle, rooms, statuses
 from fakecri.core.creation import require_short_labels, sandbox_name, user_string
 from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
 from fakecri.core.namespaces import require_pod_mappings
 from fakecri.core.net.pods import connect, disconnect
+from fakecri.core.pulls import require_unpacked
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
 from fakecri.core.registry import handles
@@ -56,7 +57,7 @@ def _build(world: World, sandbox: Sandbox) -> None:
             require_pod_mappings(sandbox.config.linux.security_context.namespace_options)
         with wrapped(f'failed to setup network for sandbox "{sandbox.id}"'):
             connect(world, sandbox)
-    _ensure_sandbox_image(world)
+    _ensure_sandbox_image(world, sandbox)
     failed = f'failed to start sandbox "{sandbox.id}"'
     security = sandbox.config.linux.security_context
     with wrapped(failed), wrapped("failed to generate sandbox container spec options"):
@@ -66,6 +67,8 @@ def _build(world: World, sandbox: Sandbox) -> None:
             security.run_as_group.value if security.HasField("run_as_group") else None,
         )
     require_short_labels(sandbox.config.labels, f"{failed}: failed to create containerd container")
+    with wrapped(failed):
+        rooms.take_pod(world, sandbox.id)
 
 
 def _require_handler(world: World, sandbox: Sandbox) -> None:
@@ -81,12 +84,19 @@ def _require_handler(world: World, sandbox: Sandbox) -> None:
         raise CRIError(f"no runtime for {quoted(handler)} is configured")
 
 
-def _ensure_sandbox_image(world: World) -> None:
+def _ensure_sandbox_image(world: World, sandbox: Sandbox) -> None:
     # It is the runtime's, not the test's: a strict registry has it too.
     name = world.profile.sandbox_image
     if world.images.resolve(name) is None:
         reference = parse_reference(name)
-        world.images.pull(reference, Registry().resolve(reference))
+        resolution = Registry().resolve(reference)
+        with (
+            wrapped(f'failed to start sandbox "{sandbox.id}"'),
+            wrapped(f'failed to pull image "{name}"'),
+            wrapped(f'failed to pull and unpack image "{reference}"'),
+        ):
+            require_unpacked(world, resolution)
+        world.images.pull(reference, resolution)
 
 
 @handles
@@ -116,6 +126,7 @@ def remove_pod_sandbox(
     if sandbox in world.store.sandboxes:
         world.move(sandbox, Trigger.REMOVE)  # while it can still be read: see spec 18.2
         world.store.sandboxes.remove(sandbox)
+        rooms.release_pod(world)
         world.store.sandbox_names.release(sandbox.name)
     return pb.RemovePodSandboxResponse()
 
