@@ -98,3 +98,31 @@ class Disk:
         taken = self._accounts.get(account, Room())
         self._accounts[account] = Room(taken.bytes + bytes_, taken.inodes + inodes)
         self._used = Room(self._used.bytes + bytes_, self._used.inodes + inodes)
+
+
+class Account:
+    """What one owner takes of a disk, in the account of a name; all of it can go at once."""
+
+    __slots__ = ("_disk", "_name", "_room")
+
+    def __init__(self, disk: Disk, name: str) -> None:
+        self._disk: Disk | None = disk
+        self._name = name
+        self._room = Room()
+
+    def take(self, bytes_: int, inodes: int = 0, path: str = "") -> None:
+        """Take room, or give back what is negative. OSError ENOSPC of `path`.
+
+        After `close` nothing is counted any more.
+        """
+        if self._disk is None:
+            return
+        self._disk.require(max(bytes_, 0), max(inodes, 0), account=self._name, path=path)
+        self._disk.release(max(-bytes_, 0), max(-inodes, 0), account=self._name)
+        self._room = Room(self._room.bytes + bytes_, self._room.inodes + inodes)
+
+    def close(self) -> None:
+        """Give back all; twice is harmless."""
+        disk, self._disk = self._disk, None
+        if disk is not None:
+            disk.release(*self._room, account=self._name)

@@ -227,7 +227,7 @@ def remove(world: World, container: Container) -> Waits[None]:
         _require_removable(container)
     container.removing = True
     world.store.remove_container(container)
-    rooms.release_container(world)
+    rooms.release_container(world, container)
     world.store.container_names.release(container.name)
     world.move(container, Trigger.REMOVE)
 

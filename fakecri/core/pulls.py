@@ -21,7 +21,7 @@ from fakecri.core.image_registry import (
 )
 from fakecri.core.image_store import StoredImage
 from fakecri.core.references import Reference
-from fakecri.core.registry_hosts import NO_CONNECTION, Failure
+from fakecri.core.registry_hosts import NO_CONNECTION, Failure, RegistryHost
 from fakecri.core.registry_texts import LAYER_TYPE, Target
 from fakecri.core.scheduler import SECOND_NS, Future, Waits, first_of
 from fakecri.core.world import World
@@ -31,17 +31,22 @@ REPORT_NS = 10 * SECOND_NS
 """How often containerd looks whether a pull makes progress."""
 
 
-def pull(world: World, reference: Reference, auth: pb.AuthConfig) -> Waits[StoredImage]:
-    """Pull; the registry is asked every time, and nothing is stored before it is all there."""
+def pull(
+    world: World, reference: Reference, auth: pb.AuthConfig, rules: RegistryHost | None = None
+) -> Waits[StoredImage]:
+    """Pull; the registry is asked every time, and nothing is stored before it is all there.
+
+    `rules` are for this pull alone, in place of those of the host.
+    """
     with wrapped(f'failed to pull and unpack image "{reference}"'):
-        return (yield from _Pull(world, reference).run(auth))
+        return (yield from _Pull(world, reference, rules).run(auth))
 
 
 class _Pull:
-    def __init__(self, world: World, reference: Reference) -> None:
+    def __init__(self, world: World, reference: Reference, rules: RegistryHost | None) -> None:
         self.world = world
         self.reference = reference
-        self.host = world.registry.hosts.find(reference)
+        self.host = rules or world.registry.hosts.find(reference)
         self.began_ns = world.scheduler.now_ns
         self._failure = self.host and self.host.meet(reference.path, self.began_ns)
         self._held: list[Download] = []

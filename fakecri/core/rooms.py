@@ -3,6 +3,7 @@
 from fakecri.core.daemon_config import SNAPSHOTTER
 from fakecri.core.disk import BLOCK_BYTES
 from fakecri.core.executables import quoted
+from fakecri.core.records import Container
 from fakecri.core.world import World
 from fakecri.errors import CRIError
 
@@ -32,8 +33,10 @@ def take_container(world: World, id_: str) -> None:
     world.disk.require(2 * BLOCK_BYTES, 2, account="containers")
 
 
-def release_container(world: World) -> None:
-    """Give back what `take_container` took."""
+def release_container(world: World, container: Container) -> None:
+    """Give back what `take_container` took, and what the container wrote to its layer."""
+    if container.system is not None:
+        container.system.rootfs.remove()
     world.disk.release(2 * BLOCK_BYTES, 2, account="containers")
 
 

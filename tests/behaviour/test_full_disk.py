@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakecri import CRI, Recipe
+from fakecri import CRI, Process, Recipe
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.disk import Room
+from fakecri.core.disk import BLOCK_BYTES, Room
 from fakecri.core.references import parse_reference
+from fakecri.core.scheduler import Waits
 from fakecri.core.world import World
 from tests.behaviour.steps import UNKNOWN, id_of
 from tests.support import LOGS, Node, create_request, raises_status
@@ -178,6 +179,41 @@ def test_a_checkpoint_needs_room(ready: Node) -> None:
         ready.runtime.CheckpointContainer(request)
 
 
+def writer(process: Process) -> Waits[int]:
+    """Write as many bytes as it is told; say what comes of it; then wait."""
+    try:
+        process.files.write("/tmp/big", b"x" * int(process.spec.argv[1]))
+    except OSError as error:
+        process.write(f"{error.strerror}\n".encode())
+        return 1
+    yield from process.forever()
+    return 0
+
+
+def layers(node: Node) -> Room:
+    return node.cri.node.disk.accounts.get("layers", Room())
+
+
+def test_what_a_container_writes_is_on_the_disk_until_it_is_removed(ready: Node) -> None:
+    ready.cri.register(writer, command="writer")
+    container = ready.run(ready.run_sandbox(), "writer", "100000")
+    assert layers(ready).bytes >= 100_000
+    assert layers(ready).inodes >= 1
+    ready.stop(container)
+    assert layers(ready).bytes >= 100_000
+    ready.remove(container)
+    assert layers(ready) == Room()
+
+
+def test_a_container_cannot_write_to_a_full_disk(ready: Node) -> None:
+    ready.cri.register(writer, command="writer")
+    sandbox = ready.run_sandbox()
+    ready.cri.node.disk.fill(leave_bytes=50_000)
+    container = ready.run(sandbox, "writer", "100000")
+    assert ready.cri.log(container).endswith(b" stdout F No space left on device\n")
+    assert ready.status(container).exit_code == 1
+
+
 def test_metrics_say_how_big_the_disk_is(ready: Node) -> None:
     ready.run(ready.run_sandbox(), "sleep", "60")
     disk = ready.cri.node.disk
@@ -211,6 +247,8 @@ def recounted(world: World) -> dict[str, Room]:
         for depth in range(2, path.count("/") + 1)
     }
     count = len(list(world.store.containers))
+    trees = [each.system.rootfs for each in world.store.containers if each.system is not None]
+    used = [each for each in trees if each.layer_inodes]
     rooms = {
         "images": Room(
             documents + sum(blobs.values()) + sum(each.unpacked_bytes for each in layers.values()),
@@ -218,6 +256,11 @@ def recounted(world: World) -> dict[str, Room]:
         ),
         "containers": Room(8192 * count, 2 * count),
         "pods": Room(8192 * len(list(world.store.sandboxes)), 2 * len(list(world.store.sandboxes))),
+        # The directory at the top came with the container.
+        "layers": Room(
+            sum(each.layer_bytes - BLOCK_BYTES for each in used),
+            sum(each.layer_inodes - 1 for each in used),
+        ),
         "files": Room(sum(map(len, files.values())), len(files) + len(directories)),
     }
     return {name: room for name, room in sorted(rooms.items()) if any(room)}
@@ -232,7 +275,7 @@ STEPS = st.one_of(
     st.tuples(st.just("advance"), st.sampled_from([0.1, 3, 60, 400])),
     st.tuples(st.just("fail"), st.sampled_from(["404", "eof", "digest", "503", "hang", "dns"])),
     st.tuples(st.just("size"), st.sampled_from([3 * 10**6, 10**8, 10**12])),
-    st.tuples(st.just("run"), st.sampled_from(["echo hi", "sleep 60", "true"])),
+    st.tuples(st.just("run"), st.sampled_from(["echo hi", "sleep 60", "writer 9999"])),
     st.tuples(st.just("clear"), st.none()),
 )
 
@@ -245,6 +288,7 @@ class Story:
         self.node = Node(cri, cri.runtime, cri.images, "object")
         self.pending: list[Any] = []
         self.serial = 0
+        cri.register(writer, command="writer")
         cri.registry.host("a.test").limit(bytes_per_s=2_000_000, latency_s=0.5)
 
     def do(self, kind: str, value: object) -> None:

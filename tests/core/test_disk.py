@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from fakecri.core.disk import Disk, Room
+from fakecri.core.disk import Account, Disk, Room
 from fakecri.core.files import MemoryFiles
 from fakecri.errors import UsageError
 
@@ -59,6 +59,21 @@ def test_fill_leaves_what_it_is_told_to_and_clear_takes_it_back() -> None:
     assert (disk.free_bytes, disk.free_inodes) == (5, 3)
     disk.clear()
     assert disk.accounts == {"layers": Room(20, 1)}
+
+
+def test_an_account_can_be_closed_and_then_counts_no_more() -> None:
+    disk = Disk(capacity_bytes=100)
+    one, other = Account(disk, "layers"), Account(disk, "layers")
+    one.take(60, 2)
+    other.take(30, 1)
+    one.take(-10, -1)
+    assert disk.accounts == {"layers": Room(80, 2)}
+    with pytest.raises(OSError, match="No space left on device: '/x'"):
+        other.take(21, path="/x")
+    one.close()
+    one.close()
+    one.take(1000)
+    assert disk.accounts == {"layers": Room(30, 1)}
 
 
 def files_of(disk: Disk) -> Room:

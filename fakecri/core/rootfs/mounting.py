@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fakecri.core.disk import Account
 from fakecri.core.oci_mounts import container_mounts
 from fakecri.core.records import Container
 from fakecri.core.rootfs.memory import Device, Directory, Link
@@ -46,6 +47,7 @@ class SetUp:
         upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES)
         read_only = container.config.linux.security_context.readonly_rootfs
         root = layer_mount(world.trees.get(container.image), upper)
+        upper.account = Account(world.disk, "layers")  # the empty layer came with the container
         root.options = ("relatime",)
         mounts = Mounts()
         mounts.add(root)

@@ -3,10 +3,13 @@
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fakecri.core.files import path_error
 from fakecri.core.rootfs.stats import Stat
+
+if TYPE_CHECKING:
+    from fakecri.core.disk import Account
 
 CHUNK = 65_536
 
@@ -14,7 +17,7 @@ CHUNK = 65_536
 class Filesystem:
     """What the nodes of one file system share: its device number, its counts, what it refuses."""
 
-    __slots__ = ("_last", "clock", "device", "held_bytes", "inodes", "require")
+    __slots__ = ("_last", "account", "clock", "device", "held_bytes", "inodes")
 
     def __init__(
         self,
@@ -22,14 +25,14 @@ class Filesystem:
         clock: Callable[[], int],
         *,
         first: int = 2,
-        require: Callable[[int, int], None] | None = None,
     ) -> None:
-        """`require(bytes, inodes)` raises OSError where that much more does not fit."""
+        """`first` is the number of its first inode."""
         self.device = device
         self.clock = clock
         self.held_bytes = 0
         self.inodes = 0
-        self.require = require
+        self.account: Account | None = None
+        """Where what it takes is counted, from when it is set."""
         self._last = first - 1
 
     def number(self) -> int:
@@ -39,8 +42,8 @@ class Filesystem:
 
     def take(self, held_bytes: int, inodes: int = 0) -> None:
         """Count what is taken, or given back. Raises OSError where it is refused."""
-        if self.require is not None and (held_bytes > 0 or inodes > 0):
-            self.require(max(held_bytes, 0), max(inodes, 0))
+        if self.account is not None:
+            self.account.take(held_bytes, inodes)
         self.held_bytes += held_bytes
         self.inodes += inodes
 

@@ -54,6 +54,12 @@ class Rootfs:
         upper = self._upper
         return upper.inodes if upper else 0
 
+    def remove(self) -> None:
+        """Give back the room of the writable layer: the container is gone."""
+        upper = self._upper
+        if upper is not None and upper.account is not None:
+            upper.account.close()
+
     @property
     def _upper(self) -> Filesystem | None:
         root = self._mounts.find("/") if self._mounts is not None else None
