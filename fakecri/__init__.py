@@ -1,6 +1,7 @@
 """fakecri: the container runtime that runs nothing."""
 
 from fakecri.core.known_images import Recipe
+from fakecri.core.loads import Load, Ramp, Steps
 from fakecri.core.processes import Process, Program, Signalled
 from fakecri.cri import CRI
 from fakecri.errors import Code, CRIError, Stuck, UsageError
@@ -9,10 +10,13 @@ __all__ = [
     "CRI",
     "CRIError",
     "Code",
+    "Load",
     "Process",
     "Program",
+    "Ramp",
     "Recipe",
     "Signalled",
+    "Steps",
     "Stuck",
     "UsageError",
 ]

@@ -11,6 +11,7 @@ from fakecri.core.addresses import SUBNET
 from fakecri.core.files import Files
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
+from fakecri.core.loads import Load
 from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.recorder import CallRecord
@@ -102,15 +103,20 @@ class CRI:
             world.faults.inject_error(rpc, error)
 
     def register(
-        self, program: Program, *, image: str | None = None, command: str | None = None
+        self,
+        program: Program,
+        *,
+        image: str | None = None,
+        command: str | None = None,
+        usage: Load | None = None,
     ) -> Callable[[], None]:
         """Let containers run `program`: those of an image, or whatever starts `command`.
 
-        `image` is a reference; `command` an argv[0] or the last part of one. Returns what
-        takes it back.
+        `image` is a reference; `command` an argv[0] or the last part of one; `usage` what each
+        of its processes uses. Returns what takes it back.
         """
         with self._host.turn() as world:
-            return world.programs.register(program, image=image, command=command)
+            return world.programs.register(program, image=image, command=command, usage=usage)
 
     def add_image(self, reference: str, recipe: Recipe | None = None, *, content: str = "") -> str:
         """Publish an image, so that it can be pulled; return its id.

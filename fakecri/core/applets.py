@@ -49,6 +49,7 @@ def become(
     if environment is None:
         environment = process.spec.environment
     process.spec = replace(process.spec, argv=tuple(argv), environment=environment)
+    process.release()
     return program(process)
 
 

@@ -13,8 +13,11 @@ from typing import NamedTuple
 from fakecri.core.limits import Limits
 from fakecri.core.loads import NANOCORES, Amount, Curve, Piece
 from fakecri.core.processes import Process
-from fakecri.core.scheduler import Future, Scheduler, Timer, Waits
-from fakecri.core.stretches import Stretch, Totals, open_stretch
+from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Timer, Waits
+from fakecri.core.stretches import Stretch, Totals, Wants, open_stretch
+
+SCAN_NS = 10 * SECOND_NS
+"""How often the sizes of writable layers are looked at (spec: stats 3.1.1)."""
 
 _SCALES = {"cpu_cores": NANOCORES}
 _ONE_CORE = Piece(0, None, NANOCORES, NANOCORES)
@@ -48,11 +51,19 @@ class Cgroup:
     """What the processes of one container use beyond what any idle container does."""
 
     def __init__(
-        self, scheduler: Scheduler, limits: Limits, started_ns: int, check: Callable[[], None]
+        self,
+        scheduler: Scheduler,
+        limits: Limits,
+        *,
+        started_ns: int,
+        idle_bytes: int,
+        check: Callable[[], None],
     ) -> None:
-        """`limits` hold since `started_ns`; `check` is called when memory or its limit changes."""
+        """`limits` hold since `started_ns`; `idle_bytes` is the memory of an idle container.
+
+        `check` is called when what is wanted of memory changes, or its limit.
+        """
         self.limits = limits
-        self.oom_group_kills = 0
         self._scheduler = scheduler
         self._check = check
         self._demands: dict[Process, Demand] = {}
@@ -63,7 +74,10 @@ class Cgroup:
         self._periods = Periods()
         self._limited_ns = started_ns
         self._throttled_before_ns = 0
-        self._layer_scan: tuple[int, int] = (0, 0)
+        self._idle_bytes = idle_bytes
+        self._peak_bytes = idle_bytes
+        self._changed_ns = scheduler.now_ns
+        self._scanned_layer_bytes = 0
         self._stretch = self._open(scheduler.now_ns)
 
     # What processes do.
@@ -163,33 +177,67 @@ class Cgroup:
         curve = demand.curves.get(quantity) if demand else None
         return curve.piece(at_ns).value(at_ns) if curve else 0
 
+    def peak_bytes(self, now_ns: int) -> int:
+        """Return the most memory that was ever held."""
+        self._settle(now_ns)
+        return self._peak(now_ns)
+
+    def scanned_layer_bytes(self, scan_ns: int) -> int:
+        """Return `layer_bytes` at the time of the latest scan."""
+        if scan_ns < self._changed_ns:
+            return self._scanned_layer_bytes
+        return self.value("layer_bytes", scan_ns)
+
     # How time is cut into stretches.
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
         now_ns = self._scheduler.now_ns
-        self._totals = self.totals(now_ns)
-        self._stretch = self._stretch._replace(begin_ns=now_ns)
+        self._settle(now_ns)
+        scan_ns = now_ns - now_ns % SCAN_NS
+        if self._changed_ns <= scan_ns < now_ns:
+            self._scanned_layer_bytes = self.value("layer_bytes", scan_ns)
         yield
-        self._stretch = self._open(now_ns)
+        self._changed_ns = now_ns
+        self._turn(now_ns)
         self._arm()
 
     def _settle(self, now_ns: int) -> None:
         while (end_ns := self._stretch.end_ns) is not None and end_ns <= now_ns:
-            self._totals = self._totals.plus(self._stretch.gained(end_ns))
-            self._stretch = self._open(end_ns)
+            self._turn(end_ns)
+
+    def _turn(self, at_ns: int) -> None:
+        """End the present stretch, and begin the next one."""
+        before = self._stretch
+        self._peak_bytes = self._peak(at_ns)
+        self._totals = self._totals.plus(before.gained(at_ns))
+        self._stretch = self._open(at_ns)
+        self._totals = self._totals.plus(self._stretch.jumped(before))
 
     def _open(self, begin_ns: int) -> Stretch:
         cores = sum(each.cores for each in self._demands.values())
-        return open_stretch(
-            begin_ns,
+        left = Piece(0, None, self._left_layer_bytes, self._left_layer_bytes)
+        wants = Wants(
             cpu=[*self.pieces("cpu_cores", begin_ns), *[_ONE_CORE] * cores],
             received=self.pieces("received_bytes_per_s", begin_ns),
             sent=self.pieces("sent_bytes_per_s", begin_ns),
+            memory=self.pieces("memory_bytes", begin_ns),
+            cache=self.pieces("cache_bytes", begin_ns),
+            layer=[*self.pieces("layer_bytes", begin_ns), left],
+        )
+        return open_stretch(
+            begin_ns,
+            wants,
             cores=self.limits.cores,
             has_quota=self.limits.has_quota,
             workers=len(self._jobs),
         )
+
+    def _peak(self, at_ns: int) -> int:
+        held = max(self._stretch.held(self._stretch.begin_ns), self._stretch.held(at_ns))
+        held += self._idle_bytes
+        limit = self.limits.memory_bytes
+        return max(self._peak_bytes, held if limit is None else min(held, limit))
 
     def _arm(self) -> None:
         """Wake when the first job is finished."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.limits import limits_of
+from fakecri.core.oom import MemoryGuard
 from fakecri.core.processes import Program
-from fakecri.core.records import Container
+from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.mounting import SetUp
 from fakecri.core.rootfs.tree import Rootfs
 from fakecri.core.security import security_of
 from fakecri.core.system import PidNamespace, System
+from fakecri.core.usage import IDLE_BYTES, PAUSE
 from fakecri.core.world import World
 
 
@@ -48,14 +50,64 @@ def build_system(world: World, container: Container) -> System:
 
 
 def _new_cgroup(world: World, container: Container) -> Cgroup:
-    if container.process is None:
+    if container.process is None or container.system is None:
         raise RuntimeError("a container that was not started has no cgroup")
+    system = container.system
+
+    def limit_bytes() -> int | None:
+        return system.cgroup.limits.demand_bytes if system.cgroup else None
+
+    guard = MemoryGuard(world.scheduler, lambda: (container,), limit_bytes)
+
+    def check() -> None:
+        guard.check()
+        check_pod_memory(world, container.parent)
+
     return Cgroup(
         world.scheduler,
         limits_of(container.resources, world.node),
-        container.process.started_ns,
-        lambda: None,
+        started_ns=container.process.started_ns,
+        idle_bytes=IDLE_BYTES,
+        check=check,
     )
+
+
+def check_pod_memory(world: World, sandbox: Sandbox) -> None:
+    """Kill in a pod whose containers together hold more than its limit, if it has one."""
+    if sandbox.memory_guard is None:
+        if pod_limit_bytes(sandbox) is None:
+            return
+        sandbox.memory_guard = MemoryGuard(
+            world.scheduler,
+            sandbox.containers.values,
+            lambda: pod_limit_bytes(sandbox),
+            PAUSE.levels.memory_bytes,
+        )
+    sandbox.memory_guard.check()
+
+
+def pod_limit_bytes(sandbox: Sandbox) -> int | None:
+    """Return the memory limit of a pod, as a kubelet gives it to the cgroup of the pod."""
+    linux = sandbox.config.linux
+    resources = sandbox.resources or linux.resources
+    overhead = sandbox.overhead or linux.overhead
+    if resources.memory_limit_in_bytes <= 0:
+        return None
+    return resources.memory_limit_in_bytes + max(0, overhead.memory_limit_in_bytes)
+
+
+def set_resources(
+    world: World, container: Container, resources: pb.LinuxContainerResources
+) -> None:
+    """Let other limits hold for a container from now on, also for what runs in it."""
+    before, after = (limits_of(each, world.node) for each in (container.resources, resources))
+    process, system = container.process, container.system
+    running = process is not None and system is not None and not process.exited.done
+    # It begins under the limits that held so far.
+    cgroup = system.get_cgroup() if running and system and before != after else None
+    container.resources = resources
+    if cgroup is not None:
+        cgroup.limit(after)
 
 
 def _pids(world: World, container: Container) -> PidNamespace:

@@ -14,6 +14,7 @@ from fakecri.core.executables import MissingExecutableError, quoted, require_dir
 from fakecri.core.files import go_open_error_text
 from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
+from fakecri.core.oom import kill_for_memory
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
@@ -168,9 +169,7 @@ def oom_kill(container: Container) -> None:
     """Let the kernel kill a running container for want of memory."""
     if container.state is not ContainerState.RUNNING or container.process is None:
         raise UsageError(f'container "{container.id}" is {container.state.name}, not RUNNING')
-    container.oom_events += 1
-    container.reason = "OOMKilled"
-    container.process.kill(signals.SIGKILL)
+    kill_for_memory(container, container.process)
 
 
 def stop(world: World, container: Container, timeout_s: int) -> Waits[None]:

@@ -169,11 +169,10 @@ CONTAINER_METRICS: tuple[Metric[Reading], ...] = (
         "memory_kernel_usage", "Memory of the kernel, in bytes.", lambda r: r.levels.kernel_bytes
     ),
     _gauge("memory_swap", "Swap in use, in bytes.", lambda r: r.levels.swap_bytes),
-    # Levels stand still so far: the highest is the present one.
     _gauge(
         "memory_max_usage_bytes",
         "The most memory that was ever in use.",
-        lambda r: r.levels.memory_bytes,
+        lambda r: r.levels.peak_bytes,
     ),
     _counter(
         "memory_failcnt",

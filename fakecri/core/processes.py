@@ -291,6 +291,11 @@ class Process:
         if self._system is not None and not self.exited.done:
             self._system.get_cgroup().use(self, asked)
 
+    def release(self) -> None:
+        """Use no more than an idle process, as after execve(2). Files that it wrote stay."""
+        if self._system is not None and self._system.cgroup is not None:
+            self._system.cgroup.drop(self)
+
     def burn(self, seconds: float) -> Waits[None]:
         """Let virtual time pass, and want one core more meanwhile: what a busy loop does."""
         if self._system is None:

@@ -32,6 +32,7 @@ from fakecri.core.commands import (
 from fakecri.core.daemons import pause, server
 from fakecri.core.executables import MissingExecutableError, locate, missing, quoted
 from fakecri.core.known_images import Recipe
+from fakecri.core.loads import Load
 from fakecri.core.processes import Process, Program
 from fakecri.core.references import is_digest, parse_reference
 from fakecri.core.scheduler import Waits
@@ -76,19 +77,27 @@ class Programs:
         self._registrations: list[_Registration] = []
 
     def register(
-        self, program: Program, *, image: str | None = None, command: str | None = None
+        self,
+        program: Program,
+        *,
+        image: str | None = None,
+        command: str | None = None,
+        usage: Load | None = None,
     ) -> Callable[[], None]:
         """Let a program run for an image, a command, or a command in an image.
 
         `image` is a reference, normalised as ever (`nginx` is `docker.io/library/nginx:latest`),
-        or an image id; `command` is as in `argv[0]`, a path or a bare name. The later of two
-        registrations wins. Returns what takes it back. Raises InvalidReference, and ValueError
+        or an image id; `command` is as in `argv[0]`, a path or a bare name. `usage` is
+        what each of its processes uses from its start on. The later of two registrations wins.
+        Returns what takes it back. Raises InvalidReference, and ValueError
         where both are missing.
         """
         if image is None and command is None:
             raise ValueError("a program is registered for an image, a command, or both")
         if image is not None and not is_digest(image):
             image = str(parse_reference(image))
+        if usage is not None:
+            program = _Loaded(program, usage)
         registration = _Registration(program, image, command)
         self._registrations.insert(0, registration)
 
@@ -228,6 +237,16 @@ def _stop_signals(name: str) -> tuple[int, ...]:
         return (parse_signal(name),)
     except ValueError:
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    program: Program
+    load: Load
+
+    def __call__(self, process: Process) -> Waits[int] | int | None:
+        process.use(self.load)
+        return self.program(process)
 
 
 @dataclass(frozen=True, slots=True)

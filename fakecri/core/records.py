@@ -4,6 +4,7 @@ Only `World.move` changes a `state`; handlers change the marks and what clients 
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.image_registry import ImageContent
@@ -14,6 +15,9 @@ from fakecri.core.rootfs.nodes import Node
 from fakecri.core.scheduler import Future
 from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.system import PidNamespace, System
+
+if TYPE_CHECKING:
+    from fakecri.core.oom import MemoryGuard
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +44,7 @@ class Sandbox:
     overhead: pb.LinuxContainerResources | None = None
     resources: pb.LinuxContainerResources | None = None
     """As UpdatePodSandboxResources gave them."""
+    memory_guard: "MemoryGuard | None" = None
 
     @property
     def host_network(self) -> bool:

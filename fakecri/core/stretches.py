@@ -28,6 +28,10 @@ class Totals(NamedTuple):
     received: int = 0
     """In bytes a second times nanoseconds."""
     sent: int = 0
+    touched: int = 0
+    """Bytes by which memory has grown."""
+    written: int = 0
+    """Bytes by which the writable layer has grown."""
 
     def plus(self, other: "Totals") -> "Totals":
         """Return the sums of both."""
@@ -42,6 +46,9 @@ class Stretch(NamedTuple):
     cpu: Sequence[Piece]
     received: Sequence[Piece]
     sent: Sequence[Piece]
+    memory: Sequence[Piece]
+    cache: Sequence[Piece]
+    layer: Sequence[Piece]
     cores: int
     """The most that all can get, in nanocores."""
     speed: int
@@ -73,6 +80,20 @@ class Stretch(NamedTuple):
             work=self.speed * lived_ns,
             received=self._area(self.received, until_ns),
             sent=self._area(self.sent, until_ns),
+            touched=max(0, _level(self.memory, until_ns) - _level(self.memory, self.begin_ns)),
+            written=max(0, _level(self.layer, until_ns) - _level(self.layer, self.begin_ns)),
+        )
+
+    def held(self, at_ns: int) -> int:
+        """Return how much memory they want, their page cache included."""
+        return sum(_level(each, at_ns) for each in (self.memory, self.cache, self.layer))
+
+    def jumped(self, before: "Stretch") -> Totals:
+        """Return by how much levels have grown at once, since the end of the stretch before."""
+        at_ns = self.begin_ns
+        return Totals(
+            touched=max(0, _level(self.memory, at_ns) - _level(before.memory, at_ns)),
+            written=max(0, _level(self.layer, at_ns) - _level(before.layer, at_ns)),
         )
 
     @property
@@ -84,30 +105,36 @@ class Stretch(NamedTuple):
         return sum(each.integral(until_ns) - each.integral(self.begin_ns) for each in pieces)
 
 
+def _level(pieces: Iterable[Piece], at_ns: int) -> int:
+    return sum(each.value(at_ns) for each in pieces)
+
+
 def _spare(cores: int) -> int:
     return max(0, cores - IDLE_NANOCORES)
 
 
+class Wants(NamedTuple):
+    """What processes want, each quantity as the pieces that cover one moment."""
+
+    cpu: Sequence[Piece]
+    received: Sequence[Piece]
+    sent: Sequence[Piece]
+    memory: Sequence[Piece]
+    cache: Sequence[Piece]
+    layer: Sequence[Piece]
+
+
 def open_stretch(
-    begin_ns: int,
-    *,
-    cpu: Sequence[Piece],
-    received: Sequence[Piece],
-    sent: Sequence[Piece],
-    cores: int,
-    has_quota: bool,
-    workers: int,
+    begin_ns: int, wants: Wants, *, cores: int, has_quota: bool, workers: int
 ) -> Stretch:
     """Return the stretch that begins at `begin_ns`: it ends where a line does, or crosses."""
-    ends = [each.end_ns for each in (*cpu, *received, *sent)]
-    ends.append(crossing_ns(cpu, begin_ns, _spare(cores)))
-    wanted = sum((each.exact(begin_ns) for each in cpu), Fraction(0))
+    ends = [piece.end_ns for pieces in wants for piece in pieces]
+    ends.append(crossing_ns(wants.cpu, begin_ns, _spare(cores)))
+    wanted = sum((each.exact(begin_ns) for each in wants.cpu), Fraction(0))
     return Stretch(
-        begin_ns=begin_ns,
-        end_ns=min((each for each in ends if each is not None), default=None),
-        cpu=cpu,
-        received=received,
-        sent=sent,
+        begin_ns,
+        min((each for each in ends if each is not None), default=None),
+        *wants,
         cores=cores,
         speed=min(NANOCORES, cores // workers) if workers else 0,
         threads=-(-wanted // NANOCORES) if wanted > _spare(cores) else 0,

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from operator import add
 from typing import NamedTuple, TypeVar
 
+from fakecri.core.cgroup import SCAN_NS, Cgroup
+from fakecri.core.loads import NANOCORES
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.states import ContainerState, SandboxState
-
-SCAN_NS = 10 * SECOND_NS
-"""How often the sizes of writable layers are looked at (spec: stats 3.1.1)."""
 
 _KIB = 1024
 
@@ -39,6 +38,8 @@ class Counters(NamedTuple):
     io_stalled_ns: int = 0
     memory_waiting_ns: int = 0
     memory_stalled_ns: int = 0
+    received_bytes: int = 0
+    sent_bytes: int = 0
 
     @property
     def cpu_ns(self) -> int:
@@ -62,6 +63,8 @@ class Levels(NamedTuple):
     threads: int = 0
     file_descriptors: int = 0
     sockets: int = 0
+    peak_bytes: int = 0
+    """The most memory that was ever held."""
 
     @property
     def cache_bytes(self) -> int:
@@ -143,9 +146,17 @@ IDLE = UsageProfile(
         layer_inodes=8,
         file_descriptors=5,
         sockets=1,
+        peak_bytes=1536 * _KIB,
     ),
 )
 """A container that does next to nothing, in 0.002 cores and 1.5 MiB; descriptors a process."""
+
+IDLE_BYTES = IDLE.levels.memory_bytes
+IDLE_DEMAND_BYTES = IDLE.levels.rss_bytes + IDLE.levels.kernel_bytes
+"""What nothing but swap could take from an idle container."""
+
+PAGE_BYTES = 4 * _KIB
+DEFAULT_PERIOD_US = 100_000
 
 PAUSE = Usage(levels=Levels(rss_bytes=52 * _KIB, kernel_bytes=444 * _KIB))
 """The process that holds a pod's namespaces. It sleeps."""
@@ -156,27 +167,82 @@ NOT_STARTED = Usage(levels=Levels(layer_bytes=4 * _KIB, layer_inodes=1))
 CHATTER = Traffic(received_bytes=128, received_packets=2, sent_bytes=96, sent_packets=1)
 """The traffic of a pod in one second."""
 
+SEGMENT_BYTES = 1448
+"""What a full packet carries."""
+
 N = TypeVar("N", Counters, Traffic)
 
 
 def usage_of(container: Container, now_ns: int) -> Usage:
-    """Return what a container had used at `now_ns` on the clock of timers, while it runs."""
-    process = container.process
-    if process is None or now_ns < process.started_ns:
+    """Return what a container had used at `now_ns` on the clock of timers, while it runs.
+
+    Present or future: its cgroup remembers no past.
+    """
+    process, system = container.process, container.system
+    if process is None or system is None or now_ns < process.started_ns:
         return NOT_STARTED
-    lived_ns = now_ns - process.started_ns
-    processes = 1 + sum(not each.exited.done for each in container.execs)
+    processes = len(system.processes)
     levels = IDLE.levels._replace(
         processes=processes,
         threads=processes,
         file_descriptors=processes * IDLE.levels.file_descriptors,
     )
+    lived_ns = now_ns - process.started_ns
     counters = _after(IDLE.rates, lived_ns)
-    # The quota it was born with: one that is updated would let the count of periods jump back.
-    resources = container.config.linux.resources
-    if resources.cpu_quota > 0 and resources.cpu_period > 0:
-        counters = counters._replace(cfs_periods=lived_ns // (resources.cpu_period * 1000))
+    if system.cgroup is not None:
+        return _loaded(Usage(counters, levels), system.cgroup, now_ns)
+    resources = container.resources
+    if resources.cpu_quota > 0:
+        period_us = resources.cpu_period or DEFAULT_PERIOD_US
+        counters = counters._replace(cfs_periods=lived_ns // (period_us * 1000))
+    if 0 < resources.memory_limit_in_bytes < IDLE_BYTES:
+        levels = _squeezed(levels, resources.memory_limit_in_bytes)
     return Usage(counters, levels)
+
+
+def _loaded(idle: Usage, cgroup: Cgroup, now_ns: int) -> Usage:
+    """Return what a container uses whose processes want more than nothing."""
+    counters, levels = idle
+    totals, periods = cgroup.totals(now_ns), cgroup.periods(now_ns)
+    counters = counters._replace(
+        user_ns=counters.user_ns + totals.cpu // NANOCORES,
+        page_faults=counters.page_faults + totals.touched // PAGE_BYTES,
+        writes=counters.writes + totals.written // PAGE_BYTES,
+        written_bytes=counters.written_bytes + totals.written,
+        cfs_periods=periods.all,
+        throttled_periods=periods.throttled,
+        throttled_ns=totals.lost // NANOCORES,
+        cpu_waiting_ns=counters.cpu_waiting_ns + totals.waiting_ns,
+        cpu_stalled_ns=counters.cpu_stalled_ns + totals.stalled_ns,
+        received_bytes=totals.received // SECOND_NS,
+        sent_bytes=totals.sent // SECOND_NS,
+    )
+    layer_bytes = cgroup.value("layer_bytes", now_ns)
+    levels = levels._replace(
+        rss_bytes=levels.rss_bytes + cgroup.value("memory_bytes", now_ns),
+        inactive_file_bytes=(
+            levels.inactive_file_bytes + layer_bytes + cgroup.value("cache_bytes", now_ns)
+        ),
+        layer_bytes=levels.layer_bytes + layer_bytes,
+        peak_bytes=cgroup.peak_bytes(now_ns),
+    )
+    return Usage(counters, _squeezed(levels, cgroup.limits.memory_bytes))
+
+
+def _squeezed(levels: Levels, limit_bytes: int | None) -> Levels:
+    """Return what is left of levels under a limit: file pages go first, and then there is swap."""
+    if limit_bytes is None or levels.memory_bytes <= limit_bytes:
+        return levels
+    rss_bytes = min(levels.rss_bytes, max(0, limit_bytes - levels.kernel_bytes))
+    room_bytes = max(0, limit_bytes - levels.kernel_bytes - rss_bytes)
+    active_bytes = min(levels.active_file_bytes, room_bytes)
+    return levels._replace(
+        rss_bytes=rss_bytes,
+        swap_bytes=levels.rss_bytes - rss_bytes,
+        active_file_bytes=active_bytes,
+        inactive_file_bytes=room_bytes - active_bytes,
+        mapped_file_bytes=min(levels.mapped_file_bytes, room_bytes),
+    )
 
 
 def _after(rates: N, lived_ns: int) -> N:
@@ -236,15 +302,44 @@ class Meters:
         return total
 
     def read_traffic(self, sandbox: Sandbox, now_ns: int) -> Traffic:
-        """Return what went through a pod's interface."""
-        return _after(CHATTER, now_ns - self._made_ns.get(sandbox.id, now_ns))
+        """Return what went through a pod's interface: chatter, and the loads of its containers."""
+        traffic = _after(CHATTER, now_ns - self._made_ns.get(sandbox.id, now_ns))
+        received, sent = self._through_loads(sandbox, now_ns)
+        return traffic._replace(
+            received_bytes=traffic.received_bytes + received,
+            received_packets=traffic.received_packets + -(-received // SEGMENT_BYTES),
+            sent_bytes=traffic.sent_bytes + sent,
+            sent_packets=traffic.sent_packets + -(-sent // SEGMENT_BYTES),
+        )
+
+    def _through_loads(self, sandbox: Sandbox, now_ns: int) -> tuple[int, int]:
+        departed = self._departed.get(sandbox.id, Counters())
+        received, sent = departed.received_bytes, departed.sent_bytes
+        for each in sandbox.containers.values():
+            if each.system is not None and each.system.cgroup is not None:
+                counters = self.read(each, now_ns).counters
+                received += counters.received_bytes
+                sent += counters.sent_bytes
+        return received, sent
 
     def find_scan(self, container: Container, now_ns: int) -> tuple[int, Levels] | None:
         """Return when the container's layer was last looked at, and what was seen; None: never."""
         scanned_ns = now_ns - now_ns % SCAN_NS
         if self._made_ns.get(container.id, now_ns) >= scanned_ns:
             return None
-        return scanned_ns, self.read(container, scanned_ns).levels
+        return scanned_ns, self._layer_at(container, scanned_ns)
+
+    def _layer_at(self, container: Container, scan_ns: int) -> Levels:
+        final, process = self._final.get(container.id), container.process
+        if final is not None:
+            return final.levels
+        if process is None or scan_ns < process.started_ns:
+            return NOT_STARTED.levels
+        cgroup = container.system.cgroup if container.system else None
+        loaded = cgroup.scanned_layer_bytes(scan_ns) if cgroup else 0
+        return Levels(
+            layer_bytes=IDLE.levels.layer_bytes + loaded, layer_inodes=IDLE.levels.layer_inodes
+        )
 
     def sample(self, id_: str, wall_ns: int, cpu_ns: int) -> int | None:
         """Keep a reading of a CPU counter; return the nanocores since the one before.

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.cgroup import SCAN_NS
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS
-from fakecri.core.usage import PAUSE, SCAN_NS, Counters, Levels, Meters, Usage, usage_of
+from fakecri.core.usage import PAUSE, Counters, Levels, Meters, Usage, usage_of
 from fakecri.core.world import World
 from tests.support import Node, node
 
@@ -138,12 +139,11 @@ def test_processes_beside_the_first_count(stage: Stage) -> None:
     assert stage.meters.read(container, stage.now_ns).levels == alone
 
 
-def test_periods_are_counted_under_the_quota_of_birth(stage: Stage) -> None:
+def test_periods_are_counted_where_there_is_a_quota(stage: Stage) -> None:
     linux = pb.LinuxContainerConfig(
         resources=pb.LinuxContainerResources(cpu_period=100_000, cpu_quota=20_000)
     )
     limited, free = stage.run("limited", linux=linux), stage.run("free")
-    limited.resources.cpu_period = 1_000_000
     stage.pass_ns(SECOND_NS)
     periods = [usage_of(each, stage.now_ns).counters.cfs_periods for each in (limited, free)]
     assert periods == [10, 0]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import creation, info, lifecycle, rooms, statuses
+from fakecri.core.containment import set_resources
 from fakecri.core.executables import quoted
 from fakecri.core.namespaces import check_namespaces
 from fakecri.core.output import ContainerLog
@@ -173,7 +174,8 @@ def update_container_resources(
             f'failed to update resources: container "{container.id}" is in removing state'
         )
     if request.HasField("linux"):
-        container.resources = creation.merge_resources(container.resources, request.linux)
+        resources = creation.merge_resources(container.resources, request.linux)
+        set_resources(world, container, resources)
     return pb.UpdateContainerResourcesResponse()
 
 

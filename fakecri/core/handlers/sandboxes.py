@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import info, lifecycle, rooms, statuses
+from fakecri.core.containment import check_pod_memory
 from fakecri.core.creation import require_short_labels, sandbox_name, user_string
 from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
@@ -185,4 +186,5 @@ def update_pod_sandbox_resources(
         sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
     sandbox.overhead = request.overhead if request.HasField("overhead") else None
     sandbox.resources = request.resources if request.HasField("resources") else None
+    check_pod_memory(world, sandbox)
     return pb.UpdatePodSandboxResourcesResponse()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.containment import pod_limit_bytes
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.registry import handles
 from fakecri.core.selection import batches, select_containers, select_sandboxes
@@ -137,8 +138,7 @@ def _sandbox_stats(world: World, sandbox: Sandbox) -> pb.PodSandboxStats:
     usage = world.meters.read_pod(sandbox, now_ns)
     linux = pb.LinuxPodSandboxStats(
         cpu=_cpu(usage, stamp_ns),
-        # The pod's own limit is the kubelet's affair: the runtime knows of none.
-        memory=_memory(usage, stamp_ns, limit_bytes=0),
+        memory=_memory(usage, stamp_ns, pod_limit_bytes(sandbox) or 0),
         process=pb.ProcessUsage(
             timestamp=stamp_ns, process_count=_value(_processes(world, sandbox))
         ),
