@@ -109,7 +109,9 @@ class Machine:
         )
 
     def _new_cgroup(self) -> Cgroup:
-        return Cgroup(self.scheduler, Limits(), START_NS, lambda: None)
+        return Cgroup(
+            self.scheduler, Limits(), started_ns=START_NS, idle_bytes=0, check=lambda: None
+        )
 
     def wall_ns(self) -> int:
         """What the wall clock shows."""
