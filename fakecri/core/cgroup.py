@@ -13,11 +13,9 @@ from typing import NamedTuple
 from fakecri.core.limits import Limits
 from fakecri.core.loads import NANOCORES, Amount, Curve, Piece
 from fakecri.core.processes import Process
-from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Timer, Waits
+from fakecri.core.rootfs.layers import SCAN_NS
+from fakecri.core.scheduler import Future, Scheduler, Timer, Waits
 from fakecri.core.stretches import Stretch, Totals, Wants, open_stretch
-
-SCAN_NS = 10 * SECOND_NS
-"""How often the sizes of writable layers are looked at (spec: stats 3.1.1)."""
 
 _SCALES = {"cpu_cores": NANOCORES}
 _ONE_CORE = Piece(0, None, NANOCORES, NANOCORES)

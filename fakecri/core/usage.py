@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from operator import add
 from typing import NamedTuple, TypeVar
 
-from fakecri.core.cgroup import SCAN_NS, Cgroup
+from fakecri.core.cgroup import Cgroup
 from fakecri.core.loads import NANOCORES
 from fakecri.core.records import Container, Sandbox
+from fakecri.core.rootfs.layers import SCAN_NS, LayerCount
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.states import ContainerState, SandboxState
 
@@ -189,15 +190,35 @@ def usage_of(container: Container, now_ns: int) -> Usage:
     )
     lived_ns = now_ns - process.started_ns
     counters = _after(IDLE.rates, lived_ns)
+    if system.rootfs.count is not None:
+        counters, levels = _with_files(Usage(counters, levels), system.rootfs.count)
     if system.cgroup is not None:
         return _loaded(Usage(counters, levels), system.cgroup, now_ns)
     resources = container.resources
     if resources.cpu_quota > 0:
         period_us = resources.cpu_period or DEFAULT_PERIOD_US
         counters = counters._replace(cfs_periods=lived_ns // (period_us * 1000))
-    if 0 < resources.memory_limit_in_bytes < IDLE_BYTES:
+    if 0 < resources.memory_limit_in_bytes < levels.peak_bytes:
         levels = _squeezed(levels, resources.memory_limit_in_bytes)
     return Usage(counters, levels)
+
+
+def _with_files(usage: Usage, count: LayerCount) -> Usage:
+    """Return a reading with the files that were written, which are in the page cache too."""
+    counters, levels = usage
+    bytes_, inodes = count.present
+    return Usage(
+        counters._replace(
+            writes=counters.writes + -(-count.written_bytes // PAGE_BYTES),
+            written_bytes=counters.written_bytes + count.written_bytes,
+        ),
+        levels._replace(
+            inactive_file_bytes=levels.inactive_file_bytes + bytes_,
+            layer_bytes=levels.layer_bytes + bytes_,
+            layer_inodes=levels.layer_inodes + inodes,
+            peak_bytes=levels.peak_bytes + count.most_bytes,
+        ),
+    )
 
 
 def _loaded(idle: Usage, cgroup: Cgroup, now_ns: int) -> Usage:
@@ -224,14 +245,18 @@ def _loaded(idle: Usage, cgroup: Cgroup, now_ns: int) -> Usage:
             levels.inactive_file_bytes + layer_bytes + cgroup.value("cache_bytes", now_ns)
         ),
         layer_bytes=levels.layer_bytes + layer_bytes,
-        peak_bytes=cgroup.peak_bytes(now_ns),
+        # The most of files and the most of memory may have been at different times.
+        peak_bytes=levels.peak_bytes + cgroup.peak_bytes(now_ns) - IDLE_BYTES,
     )
     return Usage(counters, _squeezed(levels, cgroup.limits.memory_bytes))
 
 
 def _squeezed(levels: Levels, limit_bytes: int | None) -> Levels:
     """Return what is left of levels under a limit: file pages go first, and then there is swap."""
-    if limit_bytes is None or levels.memory_bytes <= limit_bytes:
+    if limit_bytes is None:
+        return levels
+    levels = levels._replace(peak_bytes=min(levels.peak_bytes, limit_bytes))
+    if levels.memory_bytes <= limit_bytes:
         return levels
     rss_bytes = min(levels.rss_bytes, max(0, limit_bytes - levels.kernel_bytes))
     room_bytes = max(0, limit_bytes - levels.kernel_bytes - rss_bytes)
@@ -335,11 +360,14 @@ class Meters:
             return final.levels
         if process is None or scan_ns < process.started_ns:
             return NOT_STARTED.levels
-        cgroup = container.system.cgroup if container.system else None
-        loaded = cgroup.scanned_layer_bytes(scan_ns) if cgroup else 0
-        return Levels(
-            layer_bytes=IDLE.levels.layer_bytes + loaded, layer_inodes=IDLE.levels.layer_inodes
-        )
+        bytes_, inodes = IDLE.levels.layer_bytes, IDLE.levels.layer_inodes
+        system = container.system
+        if system is not None and system.cgroup is not None:
+            bytes_ += system.cgroup.scanned_layer_bytes(scan_ns)
+        if system is not None and system.rootfs.count is not None:
+            files = system.rootfs.count.scanned(scan_ns)
+            bytes_, inodes = bytes_ + files[0], inodes + files[1]
+        return Levels(layer_bytes=bytes_, layer_inodes=inodes)
 
     def sample(self, id_: str, wall_ns: int, cpu_ns: int) -> int | None:
         """Keep a reading of a CPU counter; return the nanocores since the one before.

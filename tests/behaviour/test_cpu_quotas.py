@@ -229,3 +229,32 @@ def test_what_programs_write_fills_the_node(still: Node) -> None:
     assert process is not None
     process.use(layer_bytes=5 * MIB)
     assert used() == before + 5 * MIB
+
+
+def writer(process: Process) -> Waits[int]:
+    process.files.write("/first", b"1" * 10_000)
+    yield from process.sleep(25)
+    process.files.write("/second", b"2" * MIB)
+    yield from process.forever()
+    return 0
+
+
+def test_files_are_in_the_writable_layer_and_in_the_page_cache(still: Node) -> None:
+    idle, id_ = run_in(still, still.run_sandbox("idle"), name="idle"), run(still, writer)
+    still.cri.advance(1)
+    before, after = (
+        [metric(still, each, name) for name in ("fs_usage_bytes", "memory_cache")]
+        for each in (idle, id_)
+    )
+    assert after == [before[0] + 12_288, before[1] + 12_288]
+
+
+def test_a_look_at_the_layer_comes_every_ten_seconds(still: Node) -> None:
+    id_ = run(still, writer)
+    seen = []
+    for _ in range(4):
+        still.cri.advance(9.5)
+        layer = stats(still, id_).writable_layer
+        seen.append((layer.used_bytes.value, layer.inodes_used.value))
+    first, second = (20 * 1024 + 12_288, 9), (20 * 1024 + 12_288 + MIB, 10)
+    assert seen[1:] == [first, first, second]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.cgroup import SCAN_NS
 from fakecri.core.records import Container, Sandbox
+from fakecri.core.rootfs.layers import SCAN_NS
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.usage import PAUSE, Counters, Levels, Meters, Usage, usage_of
 from fakecri.core.world import World

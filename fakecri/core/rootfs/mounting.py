@@ -8,6 +8,7 @@ from typing import Any
 from fakecri.core.disk import Account
 from fakecri.core.oci_mounts import container_mounts
 from fakecri.core.records import Container
+from fakecri.core.rootfs.layers import LayerCount
 from fakecri.core.rootfs.memory import Device, Directory, Link
 from fakecri.core.rootfs.nodes import Filesystem, Node
 from fakecri.core.rootfs.places import Mount, Mounts
@@ -42,12 +43,13 @@ class SetUp:
     world: World
     container: Container
 
-    def __call__(self, _rootfs: Rootfs) -> Mounts:
+    def __call__(self, rootfs: Rootfs) -> Mounts:
         container, world = self.container, self.world
         upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES)
         read_only = container.config.linux.security_context.readonly_rootfs
         root = layer_mount(world.trees.get(container.image), upper)
         upper.account = Account(world.disk, "layers")  # the empty layer came with the container
+        rootfs.count = LayerCount(world.scheduler, upper)
         root.options = ("relatime",)
         mounts = Mounts()
         mounts.add(root)

@@ -17,7 +17,7 @@ CHUNK = 65_536
 class Filesystem:
     """What the nodes of one file system share: its device number, its counts, what it refuses."""
 
-    __slots__ = ("_last", "account", "clock", "device", "held_bytes", "inodes")
+    __slots__ = ("_last", "account", "clock", "device", "held_bytes", "inodes", "watch")
 
     def __init__(
         self,
@@ -33,6 +33,8 @@ class Filesystem:
         self.inodes = 0
         self.account: Account | None = None
         """Where what it takes is counted, from when it is set."""
+        self.watch: Callable[[int], None] | None = None
+        """Told what is about to be taken."""
         self._last = first - 1
 
     def number(self) -> int:
@@ -44,6 +46,8 @@ class Filesystem:
         """Count what is taken, or given back. Raises OSError where it is refused."""
         if self.account is not None:
             self.account.take(held_bytes, inodes)
+        if self.watch is not None:
+            self.watch(held_bytes)
         self.held_bytes += held_bytes
         self.inodes += inodes
 

@@ -9,13 +9,14 @@ from fakecri.core.rootfs.nodes import Filesystem
 from fakecri.core.rootfs.places import Mount, Mounts
 
 if TYPE_CHECKING:
+    from fakecri.core.rootfs.layers import LayerCount
     from fakecri.core.scheduler import Scheduler
 
 
 class Rootfs:
     """The tree of a container, with what is mounted in it. Nothing is made before it is needed."""
 
-    __slots__ = ("_layer", "_mounts", "_noise", "_set_up", "scheduler", "seed")
+    __slots__ = ("_layer", "_mounts", "_noise", "_set_up", "count", "scheduler", "seed")
 
     def __init__(
         self, scheduler: "Scheduler", set_up: Callable[["Rootfs"], Mounts], seed: str = ""
@@ -27,6 +28,8 @@ class Rootfs:
         self._mounts: Mounts | None = None
         self._noise: Noise | None = None
         self._layer: Filesystem | None = None
+        self.count: LayerCount | None = None
+        """What is written to the layer; None before anything was looked at or written."""
 
     @property
     def mounts(self) -> Mounts:
