@@ -18,6 +18,7 @@ import pytest
 from tests.real import install
 from tests.real.containerd import Address, containerd, obstacles
 from tests.real.crictl import Crictl
+from tests.real.registry import FAILURES
 from tests.real.runtimes import BUSYBOX, FAKE, REAL, WAIT_TIMEOUT_S, Runtime, Stage
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _fakecri(home: Path) -> Iterator[Address]:
     socket = home / "cri.sock"
     address = Address(f"unix://{socket}", "127.0.0.1:5000", "/fakecri")
     command = [sys.executable, "-m", "fakecri", "serve", "--listen", address.endpoint]
+    command += ["--registry", f"docker.io={','.join(map(_rule, FAILURES))}"]
     with (
         (home / "log").open("wb") as log,
         subprocess.Popen([*command, "--seed", "1"], stdout=subprocess.PIPE, stderr=log) as server,
@@ -93,6 +95,12 @@ def _fakecri(home: Path) -> Iterator[Address]:
         finally:
             status = _terminate(server)
     assert status == 0, f"fakecri ended with {status}: {(home / 'log').read_text()}"
+
+
+def _rule(failure: str) -> str:
+    """The option of the fake for what the registry of the real one does."""
+    place, _, kind = failure.rpartition("-")
+    return f"fail={kind}@{place or 'resolve'}:fails/{failure}"
 
 
 def _terminate(server: subprocess.Popen[bytes]) -> int:

@@ -83,6 +83,14 @@ def busybox_layer() -> bytes:
     return buffer.getvalue()
 
 
+def file_layer(text: str) -> bytes:
+    """A layer of one small file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        _add_file(tar, "text", text.encode(), 0o644)
+    return buffer.getvalue()
+
+
 def _applets() -> Iterable[str]:
     listing = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True)
     return sorted(set(listing.stdout.split()) - {"busybox"})

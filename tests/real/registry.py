@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 ROUTE = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs)/(?P<reference>[^/?]+)")
 
 
+FAILURES = ("403", "429", "503", "layer-404", "layer-503", "layer-digest", "layer-eof")
+"""What goes wrong with the repositories `fails/...`."""
+
+
 def catalogue() -> dict[str, oci.OciImage]:
     """What the registry serves, by `repository:tag`, whatever host the client believes it asks."""
     layer = oci.busybox_layer()
@@ -29,6 +33,8 @@ def catalogue() -> dict[str, oci.OciImage]:
         "library/third:1": oci.image(layer, ["sleep", "61"]),
         # As PID 1 it ignores what it does not handle, like the pause it stands for.
         "pause:3.6": oci.image(layer, [], entrypoint=["/bin/tail", "-f", "/dev/null"]),
+        # A layer of its own for each, so that it is not there already.
+        **{f"fails/{each}:1": oci.image(oci.file_layer(each), ["sh"]) for each in FAILURES},
     }
 
 
@@ -50,13 +56,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         status, kind, content = self._find()
+        failure = self._failure()
+        if failure.isdecimal():
+            status, content = HTTPStatus(int(failure)), b""
+        elif failure == "digest":
+            content = content[:-1] + bytes([content[-1] ^ 1])
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Docker-Content-Digest", oci.digest_of(content))
         self.end_headers()
         if body:
-            self.wfile.write(content)
+            self.wfile.write(content[: len(content) // 2] if failure == "eof" else content)
+        self.close_connection = failure == "eof"
+
+    def _failure(self) -> str:
+        """What is to go wrong with this request; nothing with most."""
+        found = ROUTE.match(self.path)
+        prefix, _, failure = found["name"].rpartition("/") if found else ("", "", "")
+        if found is None or prefix != "fails":
+            return ""
+        place, _, kind = failure.rpartition("-")
+        if not place:
+            return kind
+        manifest = self._images[f"{found['name']}:1"].manifest.decode()
+        layers = manifest.partition('"layers"')[2]
+        is_layer = found["kind"] == "blobs" and found["reference"] in layers
+        return kind if is_layer else ""
 
     def _find(self) -> tuple[HTTPStatus, str, bytes]:
         found = ROUTE.match(self.path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.real.runtimes import BUSYBOX, FAKE, REAL, Runtime, Stage
+from tests.real.runtimes import BUSYBOX, FAKE, REAL, Difference, Runtime, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,71 @@ def test_pull_by_digest_leaves_no_tag(crictl: Crictl, second: dict[str, Any]) ->
     status = crictl.ok("inspecti", digest).json["status"]
     assert (status["repoTags"], status["repoDigests"]) == ([], [digest])
     assert crictl.ok("rmi", digest).out == f"Deleted: {digest}\n"
+
+
+# 1.6 has another prefix for what it resolves, and shorter texts for statuses.
+RESOLVING = Difference(
+    real="failed to resolve reference", fake="failed to resolve image", why="2.x has a service"
+)
+STATUS = Difference(
+    real="failed with status code [manifests 1]: ",
+    fake="unexpected status from HEAD request to https://registry-1.docker.io/v2/fails/",
+    why="2.x says which request it was",
+)
+OPEN = "failed to copy: httpReadSeeker: failed open: "
+GET_STATUS = Difference(
+    real=f"{OPEN}unexpected status code ",
+    fake=f"{OPEN}unexpected status from GET request to ",
+    why="2.x says which request it was",
+)
+SHORT = Difference(
+    real="failed to read expected number of bytes: unexpected EOF",
+    fake="short read: expected ",
+    why="2.x counts",
+)
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "parts"),
+    [
+        ("403", "Unknown", (RESOLVING, STATUS, "403 Forbidden")),
+        ("429", "Unknown", (RESOLVING, STATUS, "429 Too Many Requests")),
+        ("503", "Unknown", (RESOLVING, STATUS, "503 Service Unavailable")),
+        (
+            "layer-404",
+            "NotFound",
+            (
+                f"{OPEN}could not fetch content descriptor sha256:",
+                " (application/vnd.oci.image.layer.v1.tar+gzip) from remote: not found",
+            ),
+        ),
+        ("layer-503", "Unknown", (GET_STATUS, "503 Service Unavailable")),
+        (
+            "layer-digest",
+            "FailedPrecondition",
+            (
+                'failed commit on ref \\"layer-sha256:',
+                ": unexpected commit digest sha256:",
+                ", expected sha256:",
+                ": failed precondition",
+            ),
+        ),
+        ("layer-eof", "Unknown", (SHORT, "unexpected EOF")),
+    ],
+)
+def test_pull_from_a_registry_that_fails(
+    runtime: Runtime, failure: str, code: str, parts: tuple[str | Difference[str], ...]
+) -> None:
+    name = f"docker.io/fails/{failure}:1"
+    answer = runtime.crictl.run("pull", name)
+    assert answer.status == 1
+    assert f"code = {code} desc = failed to pull and unpack image" in answer.err
+    at = 0
+    for part in parts:
+        text = part if isinstance(part, str) else runtime.expects(part)
+        assert text in answer.err[at:], answer.err
+        at = answer.err.index(text, at)
+    assert runtime.crictl.run("inspecti", name).status != 0
 
 
 def test_pull_of_what_no_registry_has(runtime: Runtime) -> None:
