@@ -17,6 +17,7 @@ from threading import Timer
 import pytest
 
 import fakecri
+from docs import list_commands
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
 from tests.real import install
@@ -269,7 +270,12 @@ def test_every_member_of_the_object_is_explained() -> None:
 
 
 def test_every_built_in_command_is_named() -> None:
-    assert [each for each in COMMANDS if f"`{each}`" not in page_text("programs")] == []
+    assert [each for each in COMMANDS if f"| `{each}` |" not in page_text("commands")] == []
+
+
+def test_the_tables_of_commands_are_what_they_are_made_of() -> None:
+    text = page_text("commands")
+    assert list_commands.filled(text) == text, "run python docs/list_commands.py"
 
 
 def page_text(name: str) -> str:

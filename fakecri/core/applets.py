@@ -1,6 +1,6 @@
 """What a built-in command is, and how it is run: usage, complaints, becoming another program."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, TypeAlias
@@ -22,6 +22,14 @@ class Surroundings:
 
     userland: Userland
     find: Find
+
+
+class Refusal(Exception):  # noqa: N818  # a command's last word, not an error of ours
+    """A command gives up, with a complaint and an exit code."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 Command: TypeAlias = Callable[[Process, Surroundings], Waits[int] | int | None]
@@ -55,7 +63,7 @@ def become(
 
 def complain(process: Process, name: str, text: str, code: int = 1) -> int:
     """Write a complaint of a command to stderr; return its exit code."""
-    process.error(f"{name}: {text}\n".encode())
+    process.error(f"{name}: {text}\n".encode(errors="surrogateescape"))
     return code
 
 
@@ -65,10 +73,24 @@ def _run(
     if applet.synopsis is not None and process.spec.argv[1:] == ("--help",):
         return _show_usage(process, name, applet)
     try:
-        return applet.command(process, surroundings)
-    except UsageError as error:
-        process.error(str(error).encode())
-        return _show_usage(process, name, applet) or 1
+        result = applet.command(process, surroundings)
+    except (UsageError, Refusal) as error:
+        return _give_up(process, name, applet, error)
+    return _guarded(process, name, applet, result) if isinstance(result, Generator) else result
+
+
+def _guarded(process: Process, name: str, applet: Applet, running: Waits[int]) -> Waits[int]:
+    try:
+        return (yield from running)
+    except (UsageError, Refusal) as error:
+        return _give_up(process, name, applet, error)
+
+
+def _give_up(process: Process, name: str, applet: Applet, error: UsageError | Refusal) -> int:
+    if isinstance(error, Refusal):
+        return complain(process, name, str(error), error.code)
+    process.error(str(error).encode(errors="surrogateescape"))
+    return _show_usage(process, name, applet) or 1
 
 
 def _show_usage(process: Process, name: str, applet: Applet) -> int:

@@ -15,6 +15,7 @@ from fakecri.core.identities import show_identity
 from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
+from fakecri.core.tools import TOOLS
 
 NO_SHELL = "fakecri has no shell registered to run scripts"
 
@@ -45,11 +46,6 @@ def _sleep(process: Process, _: Surroundings) -> Waits[int] | int:
     except ValueError as error:
         return complain(process, "sleep", str(error))
     return _sleep_for(process, seconds)
-
-
-def _top(process: Process, _: Surroundings) -> Waits[int]:
-    # What conformance tests keep containers alive with. There is no table of processes to show.
-    return process.forever()
 
 
 def _sleep_for(process: Process, seconds: float) -> Waits[int]:
@@ -86,7 +82,7 @@ def _echo(process: Process, _: Surroundings) -> int:
     options = ""
     while words and re.fullmatch(r"-[neE]+", words[0]):
         options += words.pop(0)[1:]
-    line, cut = " ".join(words).encode(), False
+    line, cut = " ".join(words).encode(errors="surrogateescape"), False
     if "e" in options:  # -E does not take it back
         line, cut = _unescaped(line)
     process.write(line if cut or "n" in options else line + b"\n")
@@ -186,6 +182,7 @@ def _shell_without_script(process: Process, _: Surroundings) -> Waits[int]:
 
 
 COMMANDS: Mapping[str, Applet] = {
+    **TOOLS,
     "cat": Applet(concatenate, "[-nbvteA] [FILE]..."),
     "date": Applet(show_date, "[OPTIONS] [+FMT] [[-s] TIME]"),
     "echo": Applet(_echo),
@@ -195,7 +192,6 @@ COMMANDS: Mapping[str, Applet] = {
     "id": Applet(show_identity, "[-ugGnr] [USER]"),
     "pwd": Applet(_pwd, ""),
     "sleep": Applet(_sleep, "[N]..."),
-    "top": Applet(_top),
     "true": Applet(_true),
 }
 """The built-in commands, by name."""

@@ -48,7 +48,7 @@ def show_date(process: Process, _: Surroundings) -> int:
         return complain(process, "date", f"can't stat '{path}': No such file or directory")
     seconds, nanos = divmod(process.wall_ns(), NANOS_PER_SECOND)
     if text is not None:
-        parsed = _parse_s(text, today_s=seconds - seconds % _DAY_S)
+        parsed = parse_date_s(text, today_s=seconds - seconds % _DAY_S)
         if parsed is None:
             return complain(process, "date", f"invalid date '{text}'")
         seconds, nanos = parsed, 0
@@ -90,14 +90,20 @@ def _chosen_format(options: Options) -> str:
 
 _CLOCK = r"(?P<hour>\d+):(?P<minute>\d+)(?::(?P<second>\d+))?"
 _DAY = r"(?P<year>\d+)-(?P<month>\d+)-(?P<day>\d+)"
+_PACKED = (
+    r"(?:(?:(?:(?P<year>\d\d|\d{4})?(?P<month>\d\d))?(?P<day>\d\d))?(?P<hour>\d\d))?"
+    r"(?P<minute>\d\d)(?:\.(?P<second>\d\d))?"
+)
+_CENTURY = 100
 _TIMES = (
+    _PACKED,
     _CLOCK,
     rf"{_DAY}(?: +(?P<hour>\d+)(?::(?P<minute>\d+)(?::(?P<second>\d+))?)?)?",
     rf"(?:(?P<year>\d+)\.)?(?P<month>\d+)\.(?P<day>\d+)-{_CLOCK}",
 )
 
 
-def _parse_s(text: str, today_s: int) -> int | None:
+def parse_date_s(text: str, today_s: int) -> int | None:
     """Seconds since the epoch, or None where it is no time."""
     if re.fullmatch(r"@[0-9]+", text):
         return int(text[1:]) if int(text[1:]) <= _LAST_SECOND else None
@@ -106,6 +112,13 @@ def _parse_s(text: str, today_s: int) -> int | None:
     if match is None:
         return None
     fields = {name: int(digits) for name, digits in match.groupdict().items() if digits}
+    today = _Moment(today_s)
+    if "day" in fields:
+        fields.setdefault("month", today.civil[1])
+    if match.re.pattern == _PACKED and fields.get("year", _CENTURY) < _CENTURY:
+        # Two digits mean the year of that end which is nearest.
+        ages = (today.year - fields["year"] + _CENTURY // 2 - 1) // _CENTURY
+        fields["year"] += ages * _CENTURY
     return _fields_s(fields, today_s)
 
 

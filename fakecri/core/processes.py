@@ -106,6 +106,8 @@ class Process:
         self.euid = spec.user.uid
         """Whose rights it has: another's than the user's after a set-user-id file."""
         self.umask: int = parent.umask if parent else 0o022
+        self.nice: int = parent.nice if parent else 0
+        """Its priority, as nice(1) counts it; only shown."""
         self._system = system
         self.started_ns = scheduler.now_ns
         self.exited: Future[int] = Future(scheduler)

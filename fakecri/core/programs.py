@@ -12,7 +12,7 @@ What runs is, in this order:
 5. a built-in: `pause` and the `COMMANDS`, also as `busybox NAME`;
 6. for a main process that is no tool of a userland: a server that runs until it is stopped.
 
-What is left (`ls`; `sh -c` without a shell) is in the image, but not in fakecri: it is treated as
+What is left (`vi`; `sh -c` without a shell) is in the image, but not in fakecri: it is treated as
 missing, and the message says why.
 """
 

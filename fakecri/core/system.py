@@ -13,7 +13,7 @@ from fakecri.core.cgroup import Cgroup
 from fakecri.core.net.namespaces import Namespace
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, Program, User
-from fakecri.core.scheduler import Scheduler
+from fakecri.core.scheduler import Future, Scheduler
 from fakecri.core.security import Security
 from fakecri.core.views import Rootfs, View
 
@@ -86,6 +86,15 @@ class System:
     security: Security
     cgroup: Cgroup | None = None
     """Only where a process uses more than an idle one, or its limits were changed."""
+    file_locks: dict[tuple[int, int], Future[None]] | None = None
+    """By device and inode: which locks of files are held, and what tells of their release."""
+
+    @property
+    def locks(self) -> dict[tuple[int, int], Future[None]]:
+        """The locks of files, by device and inode."""
+        if self.file_locks is None:
+            self.file_locks = {}
+        return self.file_locks
 
     def get_cgroup(self) -> Cgroup:
         """Return what counts for the processes, from now on where nothing did."""

@@ -155,7 +155,7 @@ def _scratch() -> Userland:
 
 def _busybox() -> Userland:
     everything = f"{_COMMON} {_APPLETS_BIN} {_APPLETS_SBIN} {_APPLETS_USR} {_APPLETS_USR_SBIN}"
-    executables = _under("/bin", everything) | {"/usr/bin/env"}
+    executables = _under("/bin", f"{everything} logname") | {"/usr/bin/env"}
     return Userland(executables, _BUSYBOX_USERS, _BUSYBOX_GROUPS)
 
 

@@ -101,9 +101,9 @@ def test_env_looks_the_command_up_in_the_path_that_it_sets(machine: Machine) -> 
 
 
 def test_env_says_so_when_a_command_is_not_simulated(machine: Machine) -> None:
-    why = '(fakecri does not simulate "ls"; register a program for it)'
-    missing = f"env: can't execute 'ls': No such file or directory {why}\n"
-    assert machine.run("env", "ls") == (127, "", missing)
+    why = '(fakecri does not simulate "vi"; register a program for it)'
+    missing = f"env: can't execute 'vi': No such file or directory {why}\n"
+    assert machine.run("env", "vi") == (127, "", missing)
 
 
 def test_env_calls_what_is_no_executable_by_another_code(machine: Machine) -> None:

@@ -1,0 +1,63 @@
+"""The commands on files, processes and the system that the userlands of images have."""
+
+from collections.abc import Mapping
+
+from fakecri.core.applets import Applet
+from fakecri.core.tools import (
+    archives,
+    arguments,
+    blocks,
+    conditions,
+    copying,
+    disk,
+    dumps,
+    facts,
+    finding,
+    getting,
+    listing,
+    making,
+    mounting,
+    numbers,
+    ownership,
+    paths,
+    persons,
+    removing,
+    running,
+    showing,
+    signalling,
+    squeezing,
+    stats,
+    streams,
+    sums,
+    terminals,
+)
+
+TOOLS: Mapping[str, Applet] = {
+    **archives.COMMANDS,
+    **arguments.COMMANDS,
+    **blocks.COMMANDS,
+    **conditions.COMMANDS,
+    **copying.COMMANDS,
+    **disk.COMMANDS,
+    **dumps.COMMANDS,
+    **facts.COMMANDS,
+    **finding.COMMANDS,
+    **getting.COMMANDS,
+    **listing.COMMANDS,
+    **making.COMMANDS,
+    **mounting.COMMANDS,
+    **numbers.COMMANDS,
+    **ownership.COMMANDS,
+    **paths.COMMANDS,
+    **persons.COMMANDS,
+    **removing.COMMANDS,
+    **running.COMMANDS,
+    **showing.COMMANDS,
+    **signalling.COMMANDS,
+    **squeezing.COMMANDS,
+    **stats.COMMANDS,
+    **streams.COMMANDS,
+    **sums.COMMANDS,
+    **terminals.COMMANDS,
+}
+"""By name."""
