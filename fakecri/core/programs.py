@@ -9,8 +9,10 @@ What runs is, in this order:
    process, be it there or not. An exec in such a container goes on to 3;
 3. nothing, where the image has no such executable;
 4. the registered shell, for `sh`, `ash`, `bash` and `dash`;
-5. a built-in: `pause` and the `COMMANDS`, also as `busybox NAME`;
-6. for a main process that is no tool of a userland: a server that runs until it is stopped.
+5. a built-in: `pause`, the servers of `core.net.images`, and the `COMMANDS`, also as
+   `busybox NAME`;
+6. for a main process that is no tool of a userland: a server that takes connections on the ports
+   of the image, and runs until it is stopped.
 
 What is left (`vi`; `sh -c` without a shell) is in the image, but not in fakecri: it is treated as
 missing, and the message says why.
@@ -29,10 +31,11 @@ from fakecri.core.commands import (
     SHELL_WITHOUT_SCRIPT,
     runs_script,
 )
-from fakecri.core.daemons import pause, server
+from fakecri.core.daemons import pause
 from fakecri.core.executables import MissingExecutableError, locate, missing, quoted
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load
+from fakecri.core.net.images import find_server, mute_server
 from fakecri.core.processes import Process, Program
 from fakecri.core.references import is_digest, parse_reference
 from fakecri.core.scheduler import Waits
@@ -179,12 +182,16 @@ class _Search:
     def existing(self, path: str, argv: Sequence[str]) -> Program:
         if _name(path) == _MULTI_CALL:
             return self.multi_call(argv)
-        program = self.simulated(_name(path), argv, argv[0])
+        nested = replace(self, is_nested=True)
+        program = find_server(path, self.image.recipe, nested.find) or self.simulated(
+            _name(path), argv, argv[0]
+        )
         if program is not None:
             return program
         if self.is_exec or _is_tool(path):
             raise missing(argv[0], _unsimulated(argv[0]))
-        return server(_stop_signals(self.image.recipe.stop_signal))
+        recipe = self.image.recipe
+        return mute_server(recipe.server_ports, _stop_signals(recipe.stop_signal))
 
     def multi_call(self, argv: Sequence[str]) -> Program:
         """`busybox NAME ...` is what NAME would be."""

@@ -141,8 +141,6 @@ def test_what_busybox_does_beyond_the_built_ins_is_not_simulated(
     [
         (SERVER, ("/app/server", "--port", "80")),
         (SERVER, ("./server",)),
-        (NGINX, ("/docker-entrypoint.sh", "nginx", "-g", "daemon off;")),
-        (NGINX, ("nginx",)),
     ],
 )
 @pytest.mark.parametrize("signal", ["TERM", "INT", "QUIT"])
@@ -156,7 +154,8 @@ def test_an_images_own_program_runs_until_it_is_told_to_end(
 
 
 def test_an_images_own_program_knows_the_stop_signal_of_the_image() -> None:
-    run = Machine(HTTPD).start(["/usr/local/bin/httpd-foreground"])
+    image = made_image(entrypoint=("/app/server",), stop_signal="SIGWINCH")
+    run = Machine(image).start(["/app/server"])
     run.process.kill(NUMBERS["WINCH"])
     assert run.goes_on(), "it has not run yet, and traps nothing"
     run.process.kill(NUMBERS["WINCH"])

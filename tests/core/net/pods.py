@@ -19,6 +19,8 @@ class Pods:
     """A node, and programs in its pods."""
 
     node: Node
+    client: str = ""
+    """A pod to ask from, once one was needed."""
     _serial: Iterator[int] = field(default_factory=count)
 
     @property
