@@ -1,5 +1,6 @@
 """What a container may use, as its cgroup holds it."""
 
+import re
 from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
@@ -8,6 +9,8 @@ from fakecri.core.node import Node
 
 _UNLIMITED_BYTES = 2**62
 _DEFAULT_PERIOD_US = 100_000
+_NUMBER = r"[0-9]{1,18}"
+_CPUS = r"([0-9]{1,4})(?:-([0-9]{1,4}))?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Limits:
 
 def limits_of(resources: pb.LinuxContainerResources, node: Node) -> Limits:
     """Return what the kernel makes of the resources of a container. `unified` has the last word."""
-    period_us = resources.cpu_period or _DEFAULT_PERIOD_US
+    period_us = period_us_of(resources)
     has_quota = resources.cpu_quota > 0
     memory = _bytes(resources.memory_limit_in_bytes)
     unified = resources.unified
@@ -66,23 +69,28 @@ def limits_of(resources: pb.LinuxContainerResources, node: Node) -> Limits:
     )
 
 
+def period_us_of(resources: pb.LinuxContainerResources) -> int:
+    """Return the period of a CPU quota, which the kernel chooses where nobody does."""
+    return resources.cpu_period if resources.cpu_period > 0 else _DEFAULT_PERIOD_US
+
+
 def _bytes(limit: int) -> int | None:
     return limit if 0 < limit < _UNLIMITED_BYTES else None
 
 
 def _file(text: str | None, otherwise: int | None) -> int | None:
     """Return what a file of the cgroup holds."""
-    if text is None or not (text == "max" or text.isdecimal()):
-        return otherwise
-    return None if text == "max" else int(text)
+    if text == "max":
+        return None
+    return int(text) if text and re.fullmatch(_NUMBER, text) else otherwise
 
 
 def count_cpus(text: str) -> int:
     """Return how many processors a list like `0-3,7` has; 0 where it is none."""
     cpus: set[int] = set()
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+        match = re.fullmatch(_CPUS, part.strip())
+        if match is None:
             return 0
-        cpus.update(range(int(first), min(int(last or first), 8191) + 1))
+        cpus.update(range(int(match[1]), int(match[2] or match[1]) + 1))
     return len(cpus)

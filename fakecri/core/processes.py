@@ -282,7 +282,7 @@ class Process:
         """Wait until a signal comes."""
         yield from Future[None](self.scheduler)
 
-    def use(self, load: "Load | None" = None, **amounts: "Amount") -> None:
+    def use(self, load: "Load | None" = None, /, **amounts: "Amount") -> None:
         """From now on use these amounts of `Load`, beside what an idle process uses.
 
         With a `load` that is all; else what is not named stays as it is. Being over the memory

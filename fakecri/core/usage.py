@@ -10,6 +10,7 @@ from operator import add
 from typing import NamedTuple, TypeVar
 
 from fakecri.core.cgroup import Cgroup
+from fakecri.core.limits import period_us_of
 from fakecri.core.loads import NANOCORES
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.layers import SCAN_NS, LayerCount
@@ -157,7 +158,6 @@ IDLE_DEMAND_BYTES = IDLE.levels.rss_bytes + IDLE.levels.kernel_bytes
 """What nothing but swap could take from an idle container."""
 
 PAGE_BYTES = 4 * _KIB
-DEFAULT_PERIOD_US = 100_000
 
 PAUSE = Usage(levels=Levels(rss_bytes=52 * _KIB, kernel_bytes=444 * _KIB))
 """The process that holds a pod's namespaces. It sleeps."""
@@ -196,8 +196,8 @@ def usage_of(container: Container, now_ns: int) -> Usage:
         return _loaded(Usage(counters, levels), system.cgroup, now_ns)
     resources = container.resources
     if resources.cpu_quota > 0:
-        period_us = resources.cpu_period or DEFAULT_PERIOD_US
-        counters = counters._replace(cfs_periods=lived_ns // (period_us * 1000))
+        period_ns = period_us_of(resources) * 1000
+        counters = counters._replace(cfs_periods=lived_ns // period_ns)
     if 0 < resources.memory_limit_in_bytes < levels.peak_bytes:
         levels = _squeezed(levels, resources.memory_limit_in_bytes)
     return Usage(counters, levels)

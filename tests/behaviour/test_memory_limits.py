@@ -113,6 +113,20 @@ def test_a_child_that_holds_most_dies_alone_and_the_container_is_marked(still: N
     assert died(still, id_) == (0, OOM)
 
 
+def test_an_exec_that_takes_too_much_dies_and_marks_its_container(still: Node) -> None:
+    id_ = run(still, memory_limit_in_bytes=15 * MIB)
+
+    def greedy(process: Process) -> int:
+        process.use(memory_bytes=20 * MIB)
+        return 0
+
+    still.cri.register(greedy, command="greedy")
+    request = pb.ExecSyncRequest(container_id=id_, cmd=["greedy"])
+    assert still.runtime.ExecSync(request).exit_code == 137
+    status = still.status(id_)
+    assert (status.state, status.reason) == (RUNNING, OOM)
+
+
 def test_an_oom_group_dies_as_one(still: Node) -> None:
     id_ = run(still, parent, memory_limit_in_bytes=15 * MIB, unified={"memory.oom.group": "1"})
     assert died(still, id_) == (137, OOM)
