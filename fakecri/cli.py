@@ -22,6 +22,7 @@ from fakecri.core.references import InvalidReference
 from fakecri.endpoints import parse_address
 from fakecri.errors import UsageError
 from fakecri.host import Host, open_host
+from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
 from fakecri.pace import Pace, parse_pace
 from fakecri.server import Server
@@ -59,6 +60,7 @@ def serve(options: argparse.Namespace) -> None:
             seed=options.seed,
             pace=pace,
             files=files,
+            mounted=_mounted(files, options),
             record=record,
             strict_images=options.strict_images,
             keep_calls=KEPT_CALLS,
@@ -99,6 +101,12 @@ def _files(options: argparse.Namespace) -> Files:
     if options.log_root is not None:
         raise UsageError("--log-root goes with --logs disk")
     return MemoryFiles()
+
+
+def _mounted(files: Files, options: argparse.Namespace) -> Files:
+    """Return what host paths of mounts are: the machine's own only where that was allowed."""
+    confined = options.log_root is not None or options.logs == "memory"
+    return HostFiles(files if confined else MemoryFiles(), options.host_mounts)
 
 
 def _add_image(host: Host, reference: str) -> None:
@@ -187,6 +195,14 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         help="where container logs and checkpoints go (disk)",
     )
     add("--log-root", type=Path, metavar="DIR", help="a directory that stands for / of the node")
+    add(
+        "--host-mounts",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="host paths below DIR are mounted for real, others from memory; repeatable",
+    )
     add("--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines")
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from fakecri.core import lifecycle
 from fakecri.core.addresses import SUBNET
-from fakecri.core.files import Files
+from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load
@@ -20,6 +20,7 @@ from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.world import World
 from fakecri.errors import CRIError, UsageError
 from fakecri.host import Host, open_host
+from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
 from fakecri.pace import Pace, parse_pace
 from fakecri.services import ImageClient, RuntimeClient
@@ -43,6 +44,7 @@ class CRI:
         seed: int = 0,
         pace: Pace | str = "autojump",
         log_root: Path | None = None,
+        host_mounts: Sequence[Path] = (),
         record: TextIO | None = None,
         strict_images: bool = False,
         keep_calls: int | None = None,
@@ -53,15 +55,18 @@ class CRI:
 
         `pace` says how time passes: `autojump`, `manual`, `rate`, `system`, or a Pace. Under
         `log_root` go container logs and checkpoints, as files of the node; without it they are
-        kept in memory. `record` gets the recording. With `strict_images` only images that
-        `add_image` published can be pulled. `keep_calls` bounds what `calls` remembers. Pods get
-        an address of each of `pod_subnets`, the first one being the primary. `disk_bytes` is how
-        big the node's disk is.
+        kept in memory. Mounts of host paths lead to the same files, but below the directories of
+        `host_mounts` to this machine's own. `record` gets the recording. With `strict_images` only
+        images that `add_image` published can be pulled. `keep_calls` bounds what `calls`
+        remembers. Pods get an address of each of `pod_subnets`, the first one being the primary.
+        `disk_bytes` is how big the node's disk is.
         """
+        files = DiskFiles(log_root) if log_root else MemoryFiles()
         self._host = open_host(
             seed=seed,
             pace=parse_pace(pace) if isinstance(pace, str) else pace,
-            files=DiskFiles(log_root) if log_root else None,
+            files=files,
+            mounted=HostFiles(files, host_mounts) if host_mounts else None,
             record=record,
             strict_images=strict_images,
             keep_calls=keep_calls,

@@ -214,6 +214,7 @@ def open_host(
     seed: int = 0,
     pace: Pace | None = None,
     files: Files | None = None,
+    mounted: Files | None = None,
     record: TextIO | None = None,
     strict_images: bool = False,
     keep_calls: int | None = None,
@@ -222,9 +223,10 @@ def open_host(
 ) -> Host:
     """Return a host with a new world.
 
-    `files` is where logs and checkpoints go (None: memory), `record` gets the recording as JSON
-    Lines, `strict_images` lets only added images be pulled, `keep_calls` bounds `calls`,
-    `disk_bytes` is how much the node's disk takes (None: 100 GiB).
+    `files` is where logs and checkpoints go (None: memory), `mounted` what mounts of host paths
+    lead to (None: the same), `record` gets the recording as JSON Lines, `strict_images` lets only
+    added images be pulled, `keep_calls` bounds `calls`, `disk_bytes` is how much the node's disk
+    takes (None: 100 GiB).
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
     """
     pace = pace or Manual(jumps=True)
@@ -233,6 +235,7 @@ def open_host(
             scheduler=Scheduler(pace.start_ns),
             profile=CONTAINERD,
             files=files or MemoryFiles(),
+            mounted=mounted,
             registry=Registry(strict=strict_images),
             programs=Programs(),
             recorder=lambda now_ns: Recorder(now_ns, record.write if record else None, keep_calls),

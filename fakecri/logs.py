@@ -2,14 +2,19 @@
 
 import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from fakecri.core.files import AppendFile, parents, path_error, split_path
+from fakecri.core.files import AppendFile
+from fakecri.core.paths import parents, path_error, split_path
+from fakecri.core.rootfs.nodes import Node
+from fakecri.disk_nodes import DiskNode
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_MOUNT_TABLE = Path("/proc/self/mountinfo")
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -80,6 +85,31 @@ class DiskFiles:
             with _naming(directory):
                 self._make_dir(directory, mode)
 
+    def node(self, path: str) -> Node:
+        """As `Files.node`."""
+        with _naming(path):
+            return DiskNode(Path(os.path.realpath(self._place(path))))
+
+    def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:
+        """As `Files.mounts_below`: what is mounted on this machine, if it tells."""
+        try:
+            place = os.path.realpath(self._place(path))
+            lines = _MOUNT_TABLE.read_text(errors="surrogateescape").splitlines()
+        except OSError:
+            return ()
+        rows = [each.split(" ") for each in lines]
+        found = {_unescaped(row[4]): "ro" in row[5].split(",") for row in rows}
+        below = place.rstrip("/") + "/"
+        inside = path.rstrip("/") + "/"
+        return [
+            (inside + point.removeprefix(below), read_only)
+            for point, read_only in sorted(found.items())
+            if point.startswith(below)
+        ]
+
+    def keep_time(self, wall_ns: Callable[[], int]) -> None:
+        """As `Files.keep_time`: a disk has a clock of its own."""
+
     def list_dir(self, path: str) -> list[str]:
         """As `Files.list_dir`."""
         with _naming(path):
@@ -143,6 +173,11 @@ class _DiskAppendFile:
         if descriptor >= 0:
             with _naming(self._path):
                 os.close(descriptor)
+
+
+def _unescaped(path: str) -> str:
+    """Return a path of the mount table, where white space is written in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
 @contextmanager

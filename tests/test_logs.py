@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakecri.core.files import AppendFile, Files, MemoryFiles, go_error_text, go_open_error_text
+from fakecri.core.files import AppendFile, Files, MemoryFiles
+from fakecri.core.paths import go_error_text, go_open_error_text
 from fakecri.logs import DiskFiles
 
 

@@ -14,10 +14,11 @@ from google.protobuf.text_format import MessageToString
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
 from fakecri.core.executables import DEFAULT_PATH, quoted
-from fakecri.core.files import Files, go_error_text
+from fakecri.core.files import Files
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.image_store import AmbiguousDigest, StoredImage
 from fakecri.core.node import NODE_NAME
+from fakecri.core.paths import go_error_text
 from fakecri.core.processes import ProcessSpec, User
 from fakecri.core.records import Sandbox
 from fakecri.core.states import SandboxState

@@ -8,7 +8,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.errors import UsageError
 
 CAPACITY_BYTES = 100 * 2**30

@@ -6,14 +6,7 @@ The texts are those of Go's exec.LookPath; runc puts `unable to start container 
 import errno
 from collections.abc import Mapping
 
-from fakecri.core.files import (
-    NAME_MAX,
-    PATH_MAX,
-    go_error_text,
-    parents,
-    path_error,
-    split_path,
-)
+from fakecri.core.paths import NAME_MAX, PATH_MAX, go_error_text, parents, path_error, split_path
 from fakecri.core.userlands import Userland
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

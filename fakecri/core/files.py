@@ -7,43 +7,17 @@ made. The disk's own implementation is `fakecri.logs.DiskFiles`, and both must b
 """
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from fakecri.core.file_tree import Directory, File, Node, contents, rename_refusal, room, unlink
-
-if TYPE_CHECKING:
-    from fakecri.core.disk import Disk
-
-NAME_MAX = 255  # bytes of one name in a path
-PATH_MAX = 4096  # bytes of a path, with the NUL that ends it
-
-# What Linux says; Go prints the same with a small first letter.
-_TEXTS = {
-    errno.EPERM: "Operation not permitted",
-    errno.ENOENT: "No such file or directory",
-    errno.EIO: "Input/output error",
-    errno.EBADF: "Bad file descriptor",
-    errno.EACCES: "Permission denied",
-    errno.EBUSY: "Device or resource busy",
-    errno.EEXIST: "File exists",
-    errno.EXDEV: "Invalid cross-device link",
-    errno.ENOTDIR: "Not a directory",
-    errno.EISDIR: "Is a directory",
-    errno.EINVAL: "Invalid argument",
-    errno.ENFILE: "Too many open files in system",
-    errno.EMFILE: "Too many open files",
-    errno.EFBIG: "File too large",
-    errno.ENOSPC: "No space left on device",
-    errno.EROFS: "Read-only file system",
-    errno.ENAMETOOLONG: "File name too long",
-    errno.ENOTEMPTY: "Directory not empty",
-    errno.ELOOP: "Too many levels of symbolic links",
-    errno.ESTALE: "Stale file handle",
-    errno.EDQUOT: "Disk quota exceeded",
-}
-
+from fakecri.core.disk import Account, Disk
+from fakecri.core.paths import parents, path_error, split_path
+from fakecri.core.rootfs.access import Who
+from fakecri.core.rootfs.changes import make, named, remove, rename
+from fakecri.core.rootfs.memory import Directory
+from fakecri.core.rootfs.nodes import Filesystem, Made, Node
+from fakecri.core.rootfs.places import Mount, Mounts, Place, Walk
 
 class AppendFile(Protocol):
     """A file open for appending; it follows its file through renames, and past its removal."""
@@ -85,63 +59,20 @@ class Files(Protocol):
     def list_dir(self, path: str) -> list[str]:
         """The sorted names in a directory."""
 
+    def node(self, path: str) -> Node:
+        """What is at a path, to be mounted into containers; links are followed."""
+
+    def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:
+        """The paths below this one where something is mounted, and whether it is read-only."""
+
+    def keep_time(self, wall_ns: Callable[[], int]) -> None:
+        """From now on new files get the times of this clock, where the files have no own."""
+
     def is_dir(self, path: str) -> bool:
         """Whether a directory is there; never raises."""
 
     def exists(self, path: str) -> bool:
         """Whether anything is there; never raises."""
-
-
-def path_error(code: int, path: str, second_path: str | None = None) -> OSError:
-    """The OSError subclass of an errno, with Linux's text."""
-    text = _TEXTS.get(code, f"errno {code}")
-    if second_path is None:
-        return OSError(code, text, path)
-    return OSError(code, text, path, None, second_path)
-
-
-def split_path(path: str) -> list[str]:
-    """The names of a cleaned path from `/` on; none for `/` itself.
-
-    Raises FileNotFoundError for an empty path and OSError (EINVAL) for one with a NUL.
-    """
-    if not path:
-        raise path_error(errno.ENOENT, path)
-    if "\0" in path:
-        raise path_error(errno.EINVAL, path)
-    names: list[str] = []
-    for name in path.split("/"):
-        if name == "..":
-            del names[-1:]
-        elif name not in {"", "."}:
-            names.append(name)
-    return names
-
-
-def parents(names: list[str]) -> list[str]:
-    """The paths of the directories above a split path, from the top, without `/`."""
-    return ["/" + "/".join(names[:count]) for count in range(1, len(names))]
-
-
-def go_error_text(operation: str, path: str, error: OSError) -> str:
-    """What Go prints for a failed file operation: `open /x/y: no such file or directory`.
-
-    For a rename, `path` is both paths with a space between.
-    """
-    text = _TEXTS.get(error.errno or 0) or error.strerror or str(error)
-    if text[:1].isupper() and text[1:2].islower():
-        text = text[0].lower() + text[1:]
-    return f"{operation} {path}: {text}"
-
-
-def go_open_error_text(path: str, error: OSError) -> str:
-    """Go's text for an error of `open_append(path)`, which makes parents before it opens.
-
-    A parent that cannot be made has a text of its own: `mkdir /x: not a directory`.
-    """
-    if error.filename in (None, path):
-        return go_error_text("open", path, error)
-    return go_error_text("mkdir", error.filename, error)
 
 
 # What an errno given to `refuse` lets pass: a full disk still opens and removes what is there, and
@@ -154,6 +85,8 @@ _SPARED = {
     errno.EPERM: (_WRITE,),
     errno.EROFS: (_WRITE,),
 }
+_DEVICE = 30
+_RUNTIME = Who(capabilities=frozenset({"CAP_DAC_OVERRIDE"}))
 
 
 class MemoryFiles:
@@ -163,9 +96,11 @@ class MemoryFiles:
     """
 
     def __init__(self, contents: Mapping[str, bytes] | None = None) -> None:
-        self._root = Directory(0o755)
+        self._fs = Filesystem(_DEVICE, lambda: 0, block=1)
+        self._root = Directory(self._fs)
+        self._mounts = Mounts()
+        self._mounts.add(Mount("/", lambda _: self._root))
         self._refused: dict[tuple[str, ...], int] = {}
-        self._disk: Disk | None = None
         for path, content in (contents or {}).items():
             self.open_append(path).write(content)
 
@@ -173,7 +108,7 @@ class MemoryFiles:
         """From now on, what would change `path` or anything below it fails with errno `code`.
 
         ENOSPC and EDQUOT refuse only growth; EACCES, EPERM and EROFS spare what is open. None
-        ends it. Reading always works.
+        ends it. Reading always works. What containers do to their mounts is not asked.
         """
         key = tuple(split_path(path))
         if code is None:
@@ -181,49 +116,56 @@ class MemoryFiles:
         else:
             self._refused[key] = code
 
-    def stand_on(self, disk: "Disk") -> None:
+    def stand_on(self, disk: Disk) -> None:
         """From now on, take room of a disk: each byte, and an inode for each file or directory."""
-        self._disk = disk
-        bytes_, inodes = room(self._root)
-        self.take(bytes_, inodes - 1, "/")  # the root itself is the disk's
-
-    def take(self, bytes_: int, inodes: int, path: str) -> None:
-        """Take room, or give back what is negative; OSError ENOSPC of `path`."""
-        if self._disk is not None:
-            self._disk.require(max(bytes_, 0), max(inodes, 0), account="files", path=path)
-            self._disk.release(max(-bytes_, 0), max(-inodes, 0), account="files")
+        account = Account(disk, "files")
+        account.take(self._fs.held_bytes, self._fs.inodes)
+        self._fs.account = account
 
     def contents(self) -> dict[str, bytes]:
         """All files by path, in the order of their paths."""
-        return dict(sorted(contents("", self._root)))
+        return dict(sorted(_contents("", self._root)))
 
     def mode_of(self, path: str) -> int:
-        """The permission bits a file or directory was made with."""
-        return self._find(path).mode
+        """The permission bits of a file or directory."""
+        return self.node(path).stat().mode
+
+    def node(self, path: str) -> Node:
+        """As `Files.node`."""
+        node = self._place(path).node
+        if node is None:
+            raise path_error(errno.ENOENT, path)
+        return node
+
+    def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:  # noqa: ARG002  # never any
+        """As `Files.mounts_below`."""
+        return ()
+
+    def keep_time(self, wall_ns: Callable[[], int]) -> None:
+        """As `Files.keep_time`."""
+        self._fs.clock = wall_ns
 
     def open_append(self, path: str, mode: int = 0o640, parent_mode: int = 0o755) -> AppendFile:
         """As `Files.open_append`."""
         for parent in parents(split_path(path)):
             self._make_dir(parent, parent_mode)
-        return _MemoryAppendFile(self, path, self._open(path, mode))
+        return _MemoryAppendFile(self, path, self._open(path, mode, follow=False))
 
     def read(self, path: str) -> bytes:
         """As `Files.read`."""
-        node = self._find(path)
-        if isinstance(node, Directory):
+        node = self.node(path)
+        if node.kind == "dir":
             raise path_error(errno.EISDIR, path)
-        return bytes(node.content)
+        return node.read_at(0, node.stat().size)
 
     def write(self, path: str, content: bytes, mode: int = 0o600, *, truncate: bool = True) -> None:
         """As `Files.write`."""
-        old = self._open(path, mode).content
+        node = self._open(path, mode)
         if truncate:
-            self.take(-len(old), 0, path)
-            old.clear()
+            node.resize(0)
         if content:
             self.require(_WRITE, path)
-            self.take(max(len(content) - len(old), 0), 0, path)
-            old[: len(content)] = content
+            named(path, lambda: node.write_at(0, content))
 
     def rename(self, old: str, new: str) -> None:
         """As `Files.rename`."""
@@ -232,43 +174,56 @@ class MemoryFiles:
         except OSError as error:
             raise path_error(error.errno or errno.EIO, old, new) from None
 
+    def _move(self, old: list[str], new: list[str]) -> None:
+        if not old or not new:
+            raise path_error(errno.EBUSY, "/")
+        places = [self._place("/" + "/".join(each), follow=False) for each in (old, new)]
+        for place in places:
+            self.require(_REMOVE, place.path)
+        rename(places[0], places[1], _RUNTIME, self._mounts, ("", ""))
+
     def remove(self, path: str) -> None:
         """As `Files.remove`."""
-        if isinstance(self._find(path), Directory):
-            raise path_error(errno.EISDIR, path)
-        self._unlink(path)
+        place = self._place(path, follow=False)
+        if place.node is not None:
+            self.require(_REMOVE, path)
+        remove(place, _RUNTIME, self._mounts, path, directory=False)
 
     def remove_tree(self, path: str) -> None:
         """As `Files.remove_tree`."""
         if not split_path(path):
             raise path_error(errno.EBUSY, path)
         try:
-            self._find(path)
+            place = self._place(path, follow=False)
         except FileNotFoundError:
             return
-        self._unlink(path)
+        if place.node is not None and place.parent is not None:
+            self.require(_REMOVE, path)
+            place.parent.held.remove(place.name)
 
     def make_dirs(self, path: str, mode: int = 0o755) -> None:
         """As `Files.make_dirs`."""
-        names = split_path(path)
-        for directory in parents([*names, ""]):
+        for directory in parents([*split_path(path), ""]):
             self._make_dir(directory, mode)
 
     def list_dir(self, path: str) -> list[str]:
         """As `Files.list_dir`."""
-        return sorted(_directory(self._find(path), path).entries)
+        node = self.node(path)
+        if node.kind != "dir":
+            raise path_error(errno.ENOTDIR, path)
+        return sorted(node.names())
 
     def is_dir(self, path: str) -> bool:
         """As `Files.is_dir`."""
         try:
-            return isinstance(self._find(path), Directory)
+            return self.node(path).kind == "dir"
         except OSError:
             return False
 
     def exists(self, path: str) -> bool:
         """As `Files.exists`."""
         try:
-            self._find(path)
+            self.node(path)
         except OSError:
             return False
         return True
@@ -280,65 +235,26 @@ class MemoryFiles:
             if names[: len(key)] == key and action not in _SPARED.get(code, ()):
                 raise path_error(code, path)
 
-    def _find(self, path: str) -> Node:
-        names = split_path(path)
-        return _entry(self._enclosing(path), names[-1], path) if names else self._root
+    def _place(self, path: str, *, follow: bool = True) -> Place:
+        plain = "/" + "/".join(split_path(path))
+        walk = Walk(self._mounts, _RUNTIME, None)
+        return named(path, lambda: walk.find(plain, follow=follow))
 
-    def _enclosing(self, path: str) -> Directory:
-        """The directory that holds, or would hold, the last name of a path."""
-        directory = self._root
-        for name in split_path(path)[:-1]:
-            directory = _directory(_entry(directory, name, path), path)
-        return directory
-
-    def _open(self, path: str, mode: int) -> File:
-        names = split_path(path)
-        if not names:
-            raise path_error(errno.EISDIR, path)
-        entries = self._enclosing(path).entries
-        node = entries.get(_fitting(names[-1], path))
-        if isinstance(node, Directory):
-            raise path_error(errno.EISDIR, path)
+    def _open(self, path: str, mode: int, *, follow: bool = True) -> Node:
+        place = self._place(path, follow=follow)
+        node = place.node
+        if node is not None and node.kind != "file":
+            raise path_error(errno.ELOOP if node.kind == "link" else errno.EISDIR, path)
         self.require(_OPEN if node else _CREATE, path)
-        if node is None:
-            self.take(0, 1, path)
-            node = entries[names[-1]] = File(mode)
-        return node
-
-    def _move(self, old: list[str], new: list[str]) -> None:
-        if not old or not new:
-            raise path_error(errno.EBUSY, "/")
-        old_path, new_path = "/" + "/".join(old), "/" + "/".join(new)
-        source, target = self._enclosing(old_path), self._enclosing(new_path)
-        node = _entry(source, old[-1], old_path)
-        replaced = target.entries.get(_fitting(new[-1], new_path))
-        code = 0 if replaced is node else rename_refusal(old, new, node, replaced)
-        if code:
-            raise path_error(code, new_path)
-        self.require(_REMOVE, old_path)
-        self.require(_REMOVE, new_path)
-        del source.entries[old[-1]]
-        if replaced is not None and replaced is not node:
-            self._forget(replaced)
-        target.entries[new[-1]] = node
+        return make(place, Made("file", mode), _RUNTIME, path) if node is None else node
 
     def _make_dir(self, path: str, mode: int) -> None:
-        entries = self._enclosing(path).entries
-        name = _fitting(split_path(path)[-1], path)
-        if name not in entries:
+        place = self._place(path)
+        if place.node is None:
             self.require(_CREATE, path)
-            self.take(0, 1, path)
-            entries[name] = Directory(mode)
-        _directory(entries[name], path)
-
-    def _unlink(self, path: str) -> None:
-        self.require(_REMOVE, path)
-        self._forget(self._enclosing(path).entries.pop(split_path(path)[-1]))
-
-    def _forget(self, node: Node) -> None:
-        bytes_, inodes = room(node)
-        self.take(-bytes_, -inodes, "")
-        unlink(node)
+            make(place, Made("dir", mode), _RUNTIME, path)
+        elif place.node.kind != "dir":
+            raise path_error(errno.ENOTDIR, path)
 
 
 @dataclass(slots=True)
@@ -346,35 +262,23 @@ class _MemoryAppendFile:
     # The file itself and not its path, so that a rename or a removal does not disturb it.
     _files: MemoryFiles
     _path: str
-    _file: File | None
+    _file: Node | None
 
     def write(self, record: bytes) -> None:
         if self._file is None:
             raise path_error(errno.EBADF, self._path)
         self._files.require(_WRITE, self._path)
-        if self._file.linked:  # what has no name any more is nobody's room
-            self._files.take(len(record), 0, self._path)
-        self._file.content += record
+        file, end = self._file, self._file.stat().size
+        named(self._path, lambda: file.write_at(end, record))
 
     def close(self) -> None:
         self._file = None
 
 
-def _fitting(name: str, path: str) -> str:
-    too_long = len(name.encode()) > NAME_MAX or len(path.encode()) >= PATH_MAX
-    if too_long:
-        raise path_error(errno.ENAMETOOLONG, path)
-    return name
-
-
-def _entry(directory: Directory, name: str, path: str) -> Node:
-    node = directory.entries.get(_fitting(name, path))
-    if node is None:
-        raise path_error(errno.ENOENT, path)
-    return node
-
-
-def _directory(node: Node, path: str) -> Directory:
-    if isinstance(node, File):
-        raise path_error(errno.ENOTDIR, path)
-    return node
+def _contents(path: str, directory: Node) -> Iterator[tuple[str, bytes]]:
+    for name in directory.names():
+        node = directory.find(name)
+        if node is not None and node.kind == "file":
+            yield f"{path}/{name}", node.read_at(0, node.stat().size)
+        elif node is not None and node.kind == "dir":
+            yield from _contents(f"{path}/{name}", node)

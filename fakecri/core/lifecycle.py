@@ -11,10 +11,10 @@ from fakecri.core import rooms, signals
 from fakecri.core.containment import build_system
 from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
-from fakecri.core.files import go_open_error_text
 from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
 from fakecri.core.oom import kill_for_memory
+from fakecri.core.paths import go_open_error_text
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of

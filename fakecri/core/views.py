@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs import changes
 from fakecri.core.rootfs.access import EXECUTE, READ, WRITE, Who
 from fakecri.core.rootfs.changes import named
@@ -292,7 +292,7 @@ class View:
         self.who.require(stat, WRITE, path)
         if size < 0:
             raise path_error(errno.EINVAL, path)
-        handle = named(path, lambda: place.own().handle())
+        handle = named(path, lambda: place.own().handle(writes=True))
         try:
             named(path, lambda: handle.resize(size))
         finally:

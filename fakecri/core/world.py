@@ -74,6 +74,8 @@ class Parts:
     programs: Programs
     recorder: Callable[[Callable[[], int]], Recorder]
     seed: int = 0
+    mounted: Files | None = None
+    """What mounts of host paths lead to, where that is not `files`."""
     subnets: tuple[str, ...] = (SUBNET,)
     """Where pods get their addresses: one of each, the primary one first."""
 
@@ -89,6 +91,9 @@ class World:
         self.programs = parts.programs
         self.seed = parts.seed
         self.clock = Clock(self.scheduler)
+        self.mounted = parts.mounted or parts.files
+        self.mounted.keep_time(self.clock.wall_ns)
+        self.files.keep_time(self.clock.wall_ns)
         self.recorder = parts.recorder(self.clock.wall_ns)
         self.store = Store()
         self.node = Node()

@@ -9,13 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fakecri.core.files import (
-    Files,
-    MemoryFiles,
-    go_error_text,
-    go_open_error_text,
-    path_error,
-)
+from fakecri.core.files import Files, MemoryFiles
+from fakecri.core.paths import go_error_text, go_open_error_text, path_error
 from fakecri.logs import DiskFiles
 
 LONG_NAME = "n" * 256

@@ -17,9 +17,9 @@ from google.protobuf.message import Message
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import statuses
 from fakecri.core.executables import quoted
-from fakecri.core.files import go_error_text, go_open_error_text
 from fakecri.core.handlers.containers import create_container
 from fakecri.core.handlers.sandboxes import remove_pod_sandbox, run_pod_sandbox
+from fakecri.core.paths import go_error_text, go_open_error_text
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import SECOND_NS, Waits

@@ -56,7 +56,7 @@ def _build(
             check_namespaces(world.store, request, sandbox)
         with wrapped("failed to generate spec"):
             argv = creation.argv(config, stored.content)
-            creation.prepare_mounts(world.files, config.mounts)
+            creation.prepare_mounts(world.mounted, config.mounts)
     spec = creation.process_spec(request, sandbox, stored.content, argv)
     creation.require_short_labels(config.labels, "failed to create containerd container")
     return Container(

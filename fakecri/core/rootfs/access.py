@@ -3,7 +3,7 @@
 import errno
 from dataclasses import dataclass
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs.stats import Stat
 
 EXECUTE, WRITE, READ = 1, 2, 4

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Callable
 from typing import TypeVar
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs.access import EXECUTE, WRITE, Who
 from fakecri.core.rootfs.memory import Directory
 from fakecri.core.rootfs.nodes import Made, Node

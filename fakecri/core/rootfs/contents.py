@@ -1,7 +1,6 @@
 """What is in a regular file: bytes, kept so that holes and zeros cost nothing."""
 
 PAGE = 65_536
-BLOCK = 4096
 _ZEROS = bytes(PAGE)
 
 
@@ -15,10 +14,9 @@ class Content:
         self._pages: dict[int, bytes | bytearray] = {}
         self.write_at(0, content)
 
-    @property
-    def held_bytes(self) -> int:
+    def held_bytes(self, block: int) -> int:
         """What it takes on a disk: whole blocks, without the holes."""
-        return sum(-(-len(each) // BLOCK) * BLOCK for each in self._pages.values())
+        return sum(-(-len(each) // block) * block for each in self._pages.values())
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Return up to `count` bytes from `offset` on."""
@@ -32,14 +30,14 @@ class Content:
             offset += length
         return b"".join(parts)
 
-    def growth(self, offset: int, count: int) -> int:
+    def growth(self, offset: int, count: int, block: int) -> int:
         """Return how many bytes of a disk a write would take, beyond those that it has."""
         grown, end = 0, offset + count
         while offset < end:
             index, start = divmod(offset, PAGE)
             length = min(PAGE - start, end - offset)
             had = len(self._pages.get(index, b""))
-            grown += max(0, -(-(start + length) // BLOCK) - -(-had // BLOCK)) * BLOCK
+            grown += max(0, -(-(start + length) // block) - -(-had // block)) * block
             offset += length
         return grown
 

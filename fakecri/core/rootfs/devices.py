@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from itertools import count
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs.nodes import CHUNK
 from fakecri.core.rootfs.opened import Opened
 from fakecri.core.rootfs.stats import Stat

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Callable
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.pipes import PIPE_SIZE
 from fakecri.core.rootfs.channels import Channel
 from fakecri.core.rootfs.opened import Opened

@@ -7,12 +7,20 @@ lies above it, and `Place.own` copies what is to be changed.
 import errno
 from collections.abc import Iterable, Mapping
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs.channels import Channel
-from fakecri.core.rootfs.contents import BLOCK, Content
+from fakecri.core.rootfs.contents import Content
 from fakecri.core.rootfs.nodes import Filesystem, Handle, Made, Node
 from fakecri.core.rootfs.stats import Stat
 from fakecri.core.scheduler import Scheduler
+
+
+_DIRECTORY_BYTES = 4096
+
+
+def directory_bytes(fs: Filesystem) -> int:
+    """Return what a directory takes."""
+    return fs.block if fs.block > 1 else 0
 
 
 class MemoryNode(Node):
@@ -121,15 +129,15 @@ class File(MemoryNode):
         """Return the bytes of its blocks."""
         content = self._content
         if isinstance(content, Content):
-            return content.held_bytes
-        return -(-len(content) // BLOCK) * BLOCK
+            return content.held_bytes(self.fs.block)
+        return -(-len(content) // self.fs.block) * self.fs.block
 
     def _copied(self, fs: Filesystem) -> MemoryNode:
         content = self._content
         whole = content if isinstance(content, bytes) else content.read_at(0, content.size)
         return File(fs, self.mode, self.uid, self.gid, whole)
 
-    def handle(self) -> Handle:
+    def handle(self, *, writes: bool = False) -> Handle:  # noqa: ARG002  # it is both
         """Open it."""
         self._opens += 1
         return self
@@ -155,17 +163,21 @@ class File(MemoryNode):
     def write_at(self, offset: int, content: bytes) -> None:
         """Write; a hole before `offset` stays one."""
         mine = self._changing()
-        self.fs.take(mine.growth(offset, len(content)))
+        self._take(mine.growth(offset, len(content), self.fs.block))
         mine.write_at(offset, content)
         self.mtime_ns = self.fs.clock()
 
     def resize(self, size: int) -> None:
         """Cut, or extend by a hole."""
         mine = self._changing()
-        before = mine.held_bytes
+        before = self.held()
         mine.resize(size)
-        self.fs.take(mine.held_bytes - before)
+        self._take(self.held() - before)
         self.mtime_ns = self.fs.clock()
+
+    def _take(self, held_bytes: int) -> None:
+        if self.nlink > 0 or self._opens > 0:
+            self.fs.take(held_bytes)
 
     def _changing(self) -> Content:
         if isinstance(self._content, bytes):
@@ -257,11 +269,18 @@ class Directory(MemoryNode):
 
     def size(self) -> int:
         """Return that of a directory of one block."""
-        return BLOCK
+        return _DIRECTORY_BYTES
 
     def held(self) -> int:
         """Return one block."""
-        return BLOCK
+        return directory_bytes(self.fs)
+
+    def freed(self) -> None:
+        """Give back what it took, and all in it."""
+        super().freed()
+        for each in self._entries.values():
+            if each is not None and each.fs is self.fs:
+                each.dropped()
 
     def read_at(self, offset: int, count: int) -> bytes:  # noqa: ARG002  # refused everywhere
         """Refuse."""
@@ -300,7 +319,7 @@ class Directory(MemoryNode):
 
     def make(self, name: str, made: Made) -> Node:
         """Make something new."""
-        self.fs.take(BLOCK if made.kind == "dir" else 0, 1)
+        self.fs.take(directory_bytes(self.fs) if made.kind == "dir" else 0, 1)
         node = new_node(self.fs, made)
         self.put(name, node)
         return node

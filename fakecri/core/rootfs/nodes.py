@@ -5,7 +5,7 @@ import errno
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs.stats import Stat
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ CHUNK = 65_536
 class Filesystem:
     """What the nodes of one file system share: its device number, its counts, what it refuses."""
 
-    __slots__ = ("_last", "account", "clock", "device", "held_bytes", "inodes", "watch")
+    __slots__ = ("_last", "account", "block", "clock", "device", "held_bytes", "inodes", "watch")
 
     def __init__(
         self,
@@ -25,8 +25,13 @@ class Filesystem:
         clock: Callable[[], int],
         *,
         first: int = 2,
+        block: int = 4096,
     ) -> None:
-        """`first` is the number of its first inode."""
+        """`first` is the number of its first inode.
+
+        `block`: what the bytes of a file are rounded up to; where it is 1, directories take none.
+        """
+        self.block = block
         self.device = device
         self.clock = clock
         self.held_bytes = 0
@@ -130,7 +135,7 @@ class Node(Handle):
         """Return what a link leads to without a path, as those of /proc do; None: it has a path."""
         return None
 
-    def handle(self) -> Handle:
+    def handle(self, *, writes: bool = False) -> Handle:
         """Open a regular file."""
         return self
 

@@ -4,7 +4,7 @@
 import errno
 from collections.abc import Callable
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.rootfs.nodes import CHUNK, Handle
 from fakecri.core.rootfs.stats import Stat

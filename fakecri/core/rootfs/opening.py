@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.rootfs.access import READ, WRITE, Who
 from fakecri.core.rootfs.changes import make, named
 from fakecri.core.rootfs.devices import TTY, open_device
@@ -77,7 +77,7 @@ def _opened(rootfs: "Rootfs", process: "Process", place: Place, path: str, flags
         return open_device(path, node.stat, rdev, rootfs.noise)
     if writes:
         node = place.own()
-    handle = named(path, node.handle)
+    handle = named(path, lambda: node.handle(writes=writes))
     if flags == "w" and handle.size():
         named(path, lambda: handle.resize(0))
     may = {"r": "r", "r+": "rw", "a": "a"}.get(flags, "w")

@@ -4,7 +4,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fakecri.core.files import NAME_MAX, PATH_MAX, path_error
+from fakecri.core.paths import NAME_MAX, PATH_MAX, path_error
 from fakecri.core.rootfs.access import EXECUTE, Who
 from fakecri.core.rootfs.memory import MemoryNode
 from fakecri.core.rootfs.nodes import Filesystem, Node

@@ -46,7 +46,7 @@ def _make(world: World, sandbox: Sandbox) -> dict[str, Node]:
 
 def _of_node(world: World, path: str, otherwise: str) -> bytes:
     """Return what the runtime copies from the node."""
-    return world.files.read(path) if world.files.exists(path) else otherwise.encode()
+    return world.mounted.read(path) if world.mounted.exists(path) else otherwise.encode()
 
 
 def _node_shm(world: World) -> Node:
