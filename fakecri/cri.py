@@ -38,7 +38,7 @@ class CRI:
     and in the Go-style form, `runtime_service` and `image_service`. All of it is thread-safe.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a test can choose, by keyword
         self,
         *,
         seed: int = 0,

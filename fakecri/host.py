@@ -209,7 +209,7 @@ def _closed() -> CancelledError:
     return CancelledError("the runtime is closed", Code.UNAVAILABLE)
 
 
-def open_host(
+def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     *,
     seed: int = 0,
     pace: Pace | None = None,

@@ -48,17 +48,21 @@ def make(place: Place, made: Made, who: Who, asked: str) -> Node:
 
 def remove(place: Place, who: Who, mounts: Mounts, asked: str, *, directory: bool) -> None:
     """Remove a name: an empty directory's, or any other's."""
+    if place.parent is None:
+        raise path_error(errno.EBUSY if directory else errno.EISDIR, asked)
+    if place.parent.mount.read_only:
+        raise path_error(errno.EROFS, asked)
     node = place.node
     if node is None:
         raise path_error(errno.ENOENT, asked)
-    if mounts.find(place.path) is not None:
-        raise path_error(errno.EBUSY, asked)
     parent = require_changeable(place, who, asked)
     _require_sticky(parent, node, who, asked)
     if directory and node.kind != "dir":
         raise path_error(errno.ENOTDIR, asked)
     if not directory and node.kind == "dir":
         raise path_error(errno.EISDIR, asked)
+    if mounts.find(place.path) is not None:
+        raise path_error(errno.EBUSY, asked)
     if directory and (any(True for _ in node.names()) or mounts.below(place.path)):
         raise path_error(errno.ENOTEMPTY, asked)
     named(asked, lambda: parent.own().remove(place.name))

@@ -14,7 +14,6 @@ from fakecri.core.rootfs.nodes import Filesystem, Handle, Made, Node
 from fakecri.core.rootfs.stats import Stat
 from fakecri.core.scheduler import Scheduler
 
-
 _DIRECTORY_BYTES = 4096
 
 
