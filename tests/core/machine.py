@@ -13,8 +13,8 @@ from fakecri.core.limits import Limits
 from fakecri.core.net.networks import Network
 from fakecri.core.processes import Process, ProcessSpec, Program, Stdin, User
 from fakecri.core.programs import Programs
+from fakecri.core.rootfs.dev import dev_tree
 from fakecri.core.rootfs.image_trees import image_tree
-from fakecri.core.rootfs.mounting import dev_tree
 from fakecri.core.rootfs.nodes import Filesystem
 from fakecri.core.rootfs.places import Mount, Mounts
 from fakecri.core.rootfs.tree import Rootfs, layer_mount

@@ -1,42 +1,39 @@
 """What runc mounts for a container: the image and its layer, /proc, /dev and so on, the binds."""
 
+import errno
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fakecri.api import runtime_pb2 as pb
 from fakecri.core.disk import Account
 from fakecri.core.oci_mounts import container_mounts
+from fakecri.core.paths import path_error
 from fakecri.core.records import Container
+from fakecri.core.rootfs.access import Who
+from fakecri.core.rootfs.changes import make
+from fakecri.core.rootfs.dev import dev_tree, mqueue_tree, pts_tree
 from fakecri.core.rootfs.layers import LayerCount
-from fakecri.core.rootfs.memory import Device, Directory, Link
-from fakecri.core.rootfs.nodes import Filesystem, Node
-from fakecri.core.rootfs.places import Mount, Mounts
+from fakecri.core.rootfs.memory import Directory
+from fakecri.core.rootfs.nodes import Filesystem, Made, Node
+from fakecri.core.rootfs.places import Mount, Mounts, Place, Walk
 from fakecri.core.rootfs.sandbox_files import find_sandbox_file
 from fakecri.core.rootfs.tree import Rootfs, layer_mount
 from fakecri.core.world import World
 
+_RUNC = Who(capabilities=frozenset({"CAP_DAC_OVERRIDE"}))
 _UPPER_INODES = 1 << 20
 _LAYER_DEVICE, _FIRST_DEVICE = 50, 51
-_DEVICES = (  # name, numbers
-    ("null", (1, 3)),
-    ("zero", (1, 5)),
-    ("full", (1, 7)),
-    ("random", (1, 8)),
-    ("urandom", (1, 9)),
-    ("tty", (5, 0)),
-)
-_LINKS = (
-    ("ptmx", "pts/ptmx"),
-    ("fd", "/proc/self/fd"),
-    ("stdin", "/proc/self/fd/0"),
-    ("stdout", "/proc/self/fd/1"),
-    ("stderr", "/proc/self/fd/2"),
-    ("core", "/proc/kcore"),
-)
+_MOUNT_OPTIONS = frozenset({"nosuid", "noexec", "nodev", "relatime", "strictatime"})
+_MAKERS: dict[str, Callable[[Filesystem], Node]] = {
+    "tmpfs": dev_tree,
+    "devpts": pts_tree,
+    "mqueue": mqueue_tree,
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SetUp:
     """Makes the mounts of a container, when they are first needed."""
 
@@ -45,35 +42,37 @@ class SetUp:
 
     def __call__(self, rootfs: Rootfs) -> Mounts:
         container, world = self.container, self.world
-        upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES)
-        read_only = container.config.linux.security_context.readonly_rootfs
+        upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES, room=self._room)
         root = layer_mount(world.trees.get(container.image), upper)
-        upper.account = Account(world.disk, "layers")  # the empty layer came with the container
-        rootfs.count = LayerCount(world.scheduler, upper)
         root.options = ("relatime",)
+        root_bytes = upper.held_bytes
         mounts = Mounts()
         mounts.add(root)
         for device, row in enumerate(container_mounts(world.profile, container), _FIRST_DEVICE):
             self._mount(mounts, row, device)
-        root.read_only = read_only
+        security = container.config.linux.security_context
+        _cover(mounts, security)
+        root.read_only = security.readonly_rootfs
+        account = Account(world.disk, "layers")
+        # The empty layer came with the container; what was made to mount on is new.
+        account.take(upper.held_bytes - root_bytes, upper.inodes - 1)
+        upper.account = account
+        rootfs.count = LayerCount(world.scheduler, upper)
         return mounts
 
     def _mount(self, mounts: Mounts, row: dict[str, Any], device: int) -> None:
-        make = _MAKERS.get(row["type"])
-        if make is not None:
-            root = make(Filesystem(device, self.world.clock.wall_ns))
-        elif row["type"] == "bind":
-            found = find_sandbox_file(self.world, self.container.parent, row["source"])
-            if found is None:
-                return
-            root = found
-        else:
+        if row["type"] == "bind":
+            self._bind(mounts, row)
             return
-        path = posixpath.normpath(row["destination"])
+        maker = _MAKERS.get(row["type"])
+        if maker is None:
+            return
+        root = maker(Filesystem(device, self.world.clock.wall_ns))
+        place = _mount_point(mounts, row["destination"], "dir")
         options = tuple(each for each in row["options"] if each in _MOUNT_OPTIONS)
         mounts.add(
             Mount(
-                path,
+                place.path,
                 lambda _: root,
                 row["type"],
                 row["source"],
@@ -83,30 +82,113 @@ class SetUp:
             )
         )
 
-
-_MOUNT_OPTIONS = frozenset({"nosuid", "noexec", "nodev", "relatime", "strictatime"})
-
-
-def dev_tree(fs: Filesystem) -> Node:
-    """Return what runc puts into /dev."""
-    root = Directory(fs)
-    for name, rdev in _DEVICES:
-        root.put(name, Device(fs, "char", 0o666, 0, 0, rdev))
-    for name, target in _LINKS:
-        root.put(name, Link(fs, target))
-    for name in ("mqueue", "pts", "shm"):
-        root.put(name, Directory(fs))
-    return root
-
-
-def _pts(fs: Filesystem) -> Node:
-    root = Directory(fs)
-    root.put("ptmx", Device(fs, "char", 0o666, 0, 0, (5, 2)))
-    return root
+    def _bind(self, mounts: Mounts, row: dict[str, Any]) -> None:
+        source = row["source"]
+        root = find_sandbox_file(self.world, self.container.parent, source)
+        inside: Iterable[tuple[str, bool]] = ()
+        if root is None:
+            root = self.world.mounted.node(source)
+            inside = self.world.mounted.mounts_below(source)
+        place = _mount_point(mounts, row["destination"], "dir" if root.kind == "dir" else "file")
+        read_only, recursive = _read_only(row["options"])
+        propagation = next((each for each in row["options"] if each in _PROPAGATIONS), "rprivate")
+        bound = _bound(place.path, root, source, read_only=read_only or recursive)
+        bound.propagation = propagation
+        mounts.add(bound)
+        for path, is_read_only in inside:
+            where = place.path.rstrip("/") + path.removeprefix(source.rstrip("/"))
+            node = self.world.mounted.node(path)
+            mounts.add(_bound(where, node, path, read_only=is_read_only or recursive))
 
 
-_MAKERS: dict[str, Callable[[Filesystem], Node]] = {
-    "tmpfs": dev_tree,
-    "devpts": _pts,
-    "mqueue": lambda fs: Directory(fs, 0o1777),
-}
+_PROPAGATIONS = {"rprivate", "rshared", "rslave"}
+
+
+def _read_only(options: list[str]) -> tuple[bool, bool]:
+    return "ro" in options, "rro" in options
+
+
+def _bound(path: str, root: Node, source: str, *, read_only: bool) -> Mount:
+    return Mount(
+        path,
+        lambda _: root,
+        "ext4",
+        "/dev/sda1",
+        read_only=read_only,
+        options=("relatime",),
+        super_options="rw",
+        inner=posixpath.normpath(source),
+        device=root.stat().device,
+    )
+
+
+def _mount_point(mounts: Mounts, destination: str, kind: str) -> Place:
+    """Return where to mount; runc makes what is missing."""
+    walk = Walk(mounts, _RUNC, None)
+    path = posixpath.normpath("/" + destination.lstrip("/"))
+    above = ""
+    for name in path.split("/")[1:-1]:
+        above = f"{above}/{name}"
+        place = walk.find(above)
+        if place.node is None:
+            make(place, Made("dir", 0o755), _RUNC, above)
+    place = walk.find(path)
+    if place.node is None:
+        made = Made("dir", 0o755) if kind == "dir" else Made("file", 0o755)
+        make(place, made, _RUNC, path)
+        place = walk.find(path)
+    if (place.held.kind == "dir") != (kind == "dir"):
+        raise path_error(errno.ENOTDIR, path)
+    return place
+
+
+def _cover(mounts: Mounts, security: pb.LinuxContainerSecurityContext) -> None:
+    """Make paths read-only, and mask others, as runc does; what is not there is left out."""
+    walk = Walk(mounts, _RUNC, None)
+    for path in security.readonly_paths:
+        place = _find(walk, path)
+        if place is not None:
+            mounts.add(_again(place))
+    for path in security.masked_paths:
+        place = _find(walk, path)
+        if place is not None:
+            mounts.add(_mask(walk, place))
+
+
+def _find(walk: Walk, path: str) -> Place | None:
+    try:
+        place = walk.find(posixpath.normpath("/" + path.lstrip("/")))
+    except OSError:
+        return None
+    return place if place.node is not None else None
+
+
+def _again(place: Place) -> Mount:
+    """Return a read-only mount of what is there on itself."""
+    mount, node = place.mount, place.held
+    inner = mount.inner.rstrip("/") + place.path.removeprefix(mount.path.rstrip("/"))
+    return Mount(
+        place.path,
+        lambda _: node,
+        mount.kind,
+        mount.source,
+        read_only=True,
+        options=mount.options,
+        inner=inner,
+        device=mount.device,
+    )
+
+
+def _mask(walk: Walk, place: Place) -> Mount:
+    if place.held.kind == "dir":
+        empty = Directory(Filesystem(_MASK_DEVICE, lambda: 0))
+        return Mount(
+            place.path, lambda _: empty, "tmpfs", "tmpfs", read_only=True, device=_MASK_DEVICE
+        )
+    null = walk.find("/dev/null")
+    mount = _again(null)
+    mount.path, mount.read_only = place.path, False
+    return mount
+
+
+_MASK_DEVICE = 49
