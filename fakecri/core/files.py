@@ -19,6 +19,7 @@ from fakecri.core.rootfs.memory import Directory
 from fakecri.core.rootfs.nodes import Filesystem, Made, Node
 from fakecri.core.rootfs.places import Mount, Mounts, Place, Walk
 
+
 class AppendFile(Protocol):
     """A file open for appending; it follows its file through renames, and past its removal."""
 

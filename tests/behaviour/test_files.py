@@ -1,8 +1,14 @@
 """The files of containers, as `cat` shows them. Source: conformance 3.4."""
 
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+from fakecri import Process
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.views import View
 from tests.behaviour.steps import exec_sync
-from tests.support import Node
+from tests.support import Node, node
 
 
 def _cat(node: Node, container_id: str, path: str) -> str:
@@ -31,3 +37,127 @@ def test_a_pod_without_dns_config_has_the_nodes(ready: Node) -> None:
 def test_the_hostname_is_the_pods(ready: Node) -> None:
     pod = ready.run_sandbox(hostname="db-0")
     assert _cat(ready, ready.run(pod, "top"), "/etc/hostname") == "db-0\n"
+
+
+def _with(container: pb.LinuxContainerSecurityContext | None = None) -> pb.LinuxContainerConfig:
+    security = pb.LinuxContainerSecurityContext(
+        namespace_options=pb.NamespaceOption(pid=pb.CONTAINER)
+    )
+    security.MergeFrom(container or pb.LinuxContainerSecurityContext())
+    return pb.LinuxContainerConfig(security_context=security)
+
+
+def _do(node: Node, container_id: str, *actions: Callable[[View], object]) -> list[object]:
+    """Do something to the files of a container, from a process in it; return what came of it."""
+    outcomes: list[object] = []
+
+    def program(process: Process) -> None:
+        for action in actions:
+            try:
+                outcomes.append(action(process.files))
+            except OSError as error:
+                outcomes.append(errno.errorcode[error.errno or 0])
+
+    unregister = node.cri.register(program, command="/do")
+    answer = exec_sync(node, container_id, "/do")
+    unregister()
+    assert (answer.exit_code, answer.stderr) == (0, b"")
+    return outcomes
+
+
+def test_host_paths_are_shared_with_the_node_in_memory(ready: Node) -> None:
+    pod = ready.run_sandbox()
+    mounts = [pb.Mount(host_path="/srv/data", container_path="/data")]
+    ready.cri.files.make_dirs("/srv/data")
+    ready.cri.files.write("/srv/data/in", b"from the node")
+    running = ready.run(pod, "top", mounts=mounts)
+    assert _cat(ready, running, "/data/in") == "from the node"
+    _do(ready, running, lambda f: f.write("/data/out", b"from the container"))
+    assert ready.cri.files.read("/srv/data/out") == b"from the container"
+    other = ready.run(pod, "top", name="other", mounts=mounts)
+    assert _cat(ready, other, "/data/out") == "from the container"
+
+
+def test_host_paths_below_an_allowed_directory_are_this_machines(face: str, tmp_path: Path) -> None:
+    allowed, forbidden = tmp_path / "allowed", tmp_path / "forbidden"
+    allowed.mkdir()
+    forbidden.mkdir()
+    (allowed / "in").write_text("from the machine")
+    (allowed / "link").symlink_to(allowed)
+    (allowed / "out").symlink_to(forbidden)
+    with node(face, host_mounts=[allowed]) as opened:
+        opened.pull()
+        mounts = [
+            pb.Mount(host_path=str(allowed / "link"), container_path="/data"),
+            pb.Mount(host_path=str(allowed / "in"), container_path="/etc/in", readonly=True),
+            pb.Mount(host_path=str(allowed / "out"), container_path="/forbidden"),
+        ]
+        running = opened.run(opened.run_sandbox(), "top", mounts=mounts)
+        assert _cat(opened, running, "/data/in") == _cat(opened, running, "/etc/in")
+        outcomes = _do(
+            opened,
+            running,
+            lambda f: f.write("/data/new", b"from the container", 0o600),
+            lambda f: f.rename("/data/new", "/data/newer"),
+            lambda f: f.list("/data"),
+            lambda f: f.write("/etc/in", b""),
+            lambda f: f.write("/forbidden/file", b""),
+            lambda f: f.unlink("/etc/in"),
+        )
+    names = ["in", "link", "newer", "out"]
+    assert outcomes == [None, None, names, "EROFS", None, "EBUSY"]
+    assert (allowed / "newer").read_text() == "from the container"
+    assert (allowed / "newer").stat().st_mode & 0o777 == 0o600
+    assert list(forbidden.iterdir()) == []
+
+
+def test_a_read_only_mount_refuses_writes(ready: Node) -> None:
+    mount = pb.Mount(host_path="/srv/data", container_path="/data", readonly=True)
+    running = ready.run(ready.run_sandbox(), "top", mounts=[mount])
+    assert _do(
+        ready,
+        running,
+        lambda f: f.write("/data/x", b""),
+        lambda f: f.mkdir("/data/x"),
+        lambda f: f.write("/elsewhere", b""),
+    ) == ["EROFS", "EROFS", None]
+
+
+def test_a_read_only_root_leaves_mounts_writable(ready: Node) -> None:
+    security = pb.LinuxContainerSecurityContext(readonly_rootfs=True)
+    mount = pb.Mount(host_path="/srv/data", container_path="/data")
+    running = ready.run(ready.run_sandbox(), "top", mounts=[mount], linux=_with(security))
+    assert _do(
+        ready,
+        running,
+        lambda f: f.write("/x", b""),
+        lambda f: f.unlink("/etc/passwd"),
+        lambda f: f.chmod("/etc", 0o700),
+        lambda f: f.write("/data/x", b""),
+        lambda f: f.write("/dev/shm/x", b""),
+    ) == ["EROFS", "EROFS", "EROFS", None, None]
+
+
+def test_masked_and_read_only_paths_are_covered(ready: Node) -> None:
+    security = pb.LinuxContainerSecurityContext(
+        masked_paths=["/etc/passwd", "/usr", "/nosuch"], readonly_paths=["/tmp", "/nosuch"]
+    )
+    running = ready.run(ready.run_sandbox(), "top", linux=_with(security))
+    assert _do(
+        ready,
+        running,
+        lambda f: f.read("/etc/passwd"),
+        lambda f: f.list("/usr"),
+        lambda f: f.write("/usr/x", b""),
+        lambda f: f.write("/tmp/x", b""),
+        lambda f: f.exists("/nosuch"),
+    ) == [b"", [], "EROFS", "EROFS", False]
+
+
+def test_the_containers_of_a_pod_share_dev_shm(ready: Node) -> None:
+    pod = ready.run_sandbox()
+    one, two = ready.run(pod, "top", name="one"), ready.run(pod, "top", name="two")
+    _do(ready, one, lambda f: f.write("/dev/shm/x", b"shared"))
+    assert _cat(ready, two, "/dev/shm/x") == "shared"
+    alone = ready.run(ready.run_sandbox("other"), "top", pod="other")
+    assert _do(ready, alone, lambda f: f.exists("/dev/shm/x")) == [False]

@@ -42,7 +42,7 @@ class SetUp:
 
     def __call__(self, rootfs: Rootfs) -> Mounts:
         container, world = self.container, self.world
-        upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES, room=self._room)
+        upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES)
         root = layer_mount(world.trees.get(container.image), upper)
         root.options = ("relatime",)
         root_bytes = upper.held_bytes
