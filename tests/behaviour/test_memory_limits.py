@@ -184,3 +184,14 @@ def test_an_idle_container_owns_no_timer(still: Node) -> None:
         memory_limit_in_bytes=16 * MIB,
     )
     assert still.cri.host.world.scheduler.next_ns() is None
+
+
+def test_a_dd_with_a_buffer_beyond_the_limit_is_out_of_memory(still: Node) -> None:
+    limits = pb.LinuxContainerResources(
+        memory_limit_in_bytes=15 * MIB, memory_swap_limit_in_bytes=15 * MIB
+    )
+    command = ("dd", "if=/dev/zero", "of=/dev/null", "bs=20M")
+    linux = pb.LinuxContainerConfig(resources=limits)
+    id_ = still.run(still.run_sandbox(), *command, linux=linux)
+    still.cri.advance(1)
+    assert died(still, id_) == (137, OOM)
