@@ -99,8 +99,11 @@ def show_space(process: Process, _: Surroundings) -> int:
     table.head()
     if options.operands:
         return max(table.row_of(each) for each in options.operands)
-    for line in mount_lines(process):
-        table.row(line, is_asked_for="a" in options.letters)
+    try:
+        for line in mount_lines(process):
+            table.row(line, is_asked_for="a" in options.letters)
+    except OSError as error:
+        return blame(process, "df", "/proc/mounts", error)
     return 0
 
 

@@ -80,7 +80,7 @@ def _up_s(process: Process) -> int:
     try:
         return int(float(words[0]))
     except (IndexError, ValueError):
-        return process.scheduler.now_ns // SECOND_NS
+        return 0
 
 
 def show_uptime(process: Process, _: Surroundings) -> int:

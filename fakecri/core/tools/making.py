@@ -21,12 +21,14 @@ from fakecri.core.tools.words import (
     say,
     sized_number,
     user_id,
+    whole_number,
 )
 
 _DAY_S = 86_400
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PLACES = 6
 _TRIES = 100
+_MOST_DEVICES = 2**20 - 1
 _USUAL = "/tmp"  # noqa: S108  # of the container
 
 
@@ -127,7 +129,7 @@ def make_fifo(process: Process, _: Surroundings) -> int:
 
 
 def make_node(process: Process, _: Surroundings) -> int:
-    """`mknod`; a device is refused, as a container without the device cgroup's leave is."""
+    """`mknod`."""
     options = read_options(process.spec.argv, "m:Z:", {"mode": "m"})
     operands = options.operands
     kind = operands[1][:1] if len(operands) > 1 else ""
@@ -136,11 +138,12 @@ def make_node(process: Process, _: Surroundings) -> int:
     mode = _asked_mode(process, options, 0o666)
     path = operands[0]
     try:
-        if process.files.exists(path):
-            raise FileExistsError(errno.EEXIST, "File exists")  # one complaint
-        if kind != "p":
-            raise PermissionError(errno.EPERM, "Operation not permitted")
-        process.files.mkfifo(path)
+        if kind == "p":
+            process.files.mkfifo(path)
+        else:
+            numbers = [whole_number(each, 0, _MOST_DEVICES) for each in operands[2:]]
+            name = "block" if kind == "b" else "char"
+            process.files.mknod(path, name, (numbers[0], numbers[1]))
         if mode is not None:
             process.files.chmod(path, mode)
     except OSError as error:

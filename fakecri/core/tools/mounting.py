@@ -57,7 +57,7 @@ def mount_filesystem(process: Process, _: Surroundings) -> int:
 
 def may_mount(process: Process) -> bool:
     """Whether a process has the capability SYS_ADMIN, and no seccomp filter in the way."""
-    return "CAP_SYS_ADMIN" in process.files.who.capabilities and not process.denied("mount")
+    return process.can("CAP_SYS_ADMIN") and not process.denied("mount")
 
 
 def _refuse(source: str, place: str, error: OSError) -> int:
@@ -182,7 +182,7 @@ def is_mount_point(process: Process, _: Surroundings) -> int:
         return 1 if quiet else complain(process, "mountpoint", f"{path}: {reason(error)}")
     if stat.kind != "dir" and "x" not in options.letters:
         return 1 if quiet else complain(process, "mountpoint", f"{path}: Not a directory")
-    is_mounted = any(each.path == place for each in mount_lines(process))
+    is_mounted = process.system.rootfs.mounts.find(place) is not None
     if options.letters & {"d"}:
         say(process, f"{stat.device >> 8}:{stat.device & 255}")
     elif not quiet:

@@ -83,7 +83,7 @@ def change_user(process: Process, surroundings: Surroundings) -> Waits[int] | in
     row = found_user(process, surroundings, name)
     if row is None:
         raise Refusal(f"unknown user {name}")
-    if process.spec.user.uid != 0:
+    if process.euid != 0:
         raise Refusal("must be suid to work properly")
     shell = (options.values("s") or [row.shell])[-1] or "/bin/sh"
     groups = tuple(
@@ -103,6 +103,7 @@ def change_user(process: Process, surroundings: Surroundings) -> Waits[int] | in
         environment=environment,
         cwd=row.home if "l" in letters and process.files.is_dir(row.home) else process.spec.cwd,
     )
+    process.euid = row.uid
     return run_instead(process, surroundings, [shell, *arguments, *words])
 
 
@@ -130,10 +131,11 @@ def set_privileges(process: Process, surroundings: Surroundings) -> Waits[int] |
         _number(options.values("\xf2"), user.gid),
         () if "\xf3" in options.letters else _numbers(options.values("\xf4"), user.groups),
     )
-    if changed != replace(user, name="") and user.uid != 0:
-        raise Refusal("setresuid failed: Operation not permitted", 127)
     if changed != replace(user, name=""):
+        if not process.can("CAP_SETUID"):
+            raise Refusal("setresuid failed: Operation not permitted")
         process.spec = replace(process.spec, user=changed)
+        process.euid = changed.uid
     return run_instead(process, surroundings, options.operands)
 
 
@@ -170,7 +172,7 @@ def change_root(process: Process, surroundings: Surroundings) -> Waits[int] | in
     except OSError as error:
         text = f"can't change root directory to '{words[0]}': {error.strerror}"
         raise Refusal(text) from error
-    if process.spec.user.uid != 0:
+    if not process.can("CAP_SYS_CHROOT"):
         raise Refusal(f"can't change root directory to '{words[0]}': Operation not permitted")
     if place != "/":
         raise Refusal(f"fakecri does not simulate another root than '/', such as '{place}'")

@@ -102,8 +102,8 @@ def change_niceness(process: Process, surroundings: Surroundings) -> Waits[int] 
         if not re.fullmatch(r"[-+]?[0-9]+", text, re.ASCII):
             raise Refusal(f"invalid number '{text}'")
         change = int(text)
-    if change < 0 and process.spec.user.uid != 0:
-        complain(process, "nice", f"setpriority({process.nice + change}): Permission denied")
+    if change < 0 and not process.can("CAP_SYS_NICE"):
+        raise Refusal(f"setpriority({process.nice + change}): Permission denied")
     process.nice = max(-20, min(19, process.nice + change))
     return run_instead(process, surroundings, options.operands)
 
