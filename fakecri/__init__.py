@@ -1,5 +1,8 @@
 """fakecri: the container runtime that runs nothing."""
 
+from fakecri.core.behaviours.answers import Answer
+from fakecri.core.behaviours.grammar import BehaviourError
+from fakecri.core.behaviours.steps import Behaviour
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load, Ramp, Steps
 from fakecri.core.processes import Process, Program, Signalled
@@ -8,6 +11,9 @@ from fakecri.errors import Code, CRIError, Stuck, UsageError
 
 __all__ = [
     "CRI",
+    "Answer",
+    "Behaviour",
+    "BehaviourError",
     "CRIError",
     "Code",
     "Load",

@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from fakecri.core.behaviours.grammar import BehaviourError
+from fakecri.core.behaviours.rules import Rule
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
@@ -53,6 +55,7 @@ def serve(options: argparse.Namespace) -> None:
     if options.disk_bytes is not None and options.disk_bytes < 0:
         raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
     _configure(Registry(), options.registry)
+    rules = [_rule(text) for text in options.behave]
     pace, files = _pace(options), _files(options)
     with ExitStack() as stack:
         record = stack.enter_context(_open_record(options.record)) if options.record else None
@@ -65,11 +68,14 @@ def serve(options: argparse.Namespace) -> None:
             strict_images=options.strict_images,
             keep_calls=KEPT_CALLS,
             disk_bytes=options.disk_bytes,
+            annotations=options.annotations,
         )
         stack.callback(host.close)
         for reference in options.add_image:
             _add_image(host, reference)
         _configure(host.world.registry, options.registry)
+        for rule in rules:
+            host.world.behaviours.add(rule)
         asyncio.run(_serve(Server(host, options.listen), options.ready_fd))
 
 
@@ -122,6 +128,13 @@ def _configure(registry: Registry, rules: Sequence[str]) -> None:
             registry.configure(text)
         except UsageError as error:
             raise UsageError(f"--registry {text}: {error}") from error
+
+
+def _rule(text: str) -> Rule:
+    try:
+        return Rule.parse(text)
+    except BehaviourError as error:
+        raise UsageError(f"--behave {text}: {error}") from error
 
 
 def _open_record(path: Path) -> TextIO:
@@ -220,11 +233,28 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         help="how a registry behaves, such as registry.test=rate=5MiB,fail=2*503; repeatable",
     )
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
+    _add_behaviour_options(parser)
     add(
         "--ready-fd",
         type=int,
         metavar="N",
         help="a file descriptor that gets the endpoint as a line, and is closed, once ready",
+    )
+
+
+def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--behave",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help="what containers do, such as 'pod=web-* container=main : exit/3/30s'; repeatable",
+    )
+    add(
+        "--annotations",
+        action="store_true",
+        help="let annotations of pods, fakecri.dev/run.CONTAINER, choose what containers do",
     )
 
 

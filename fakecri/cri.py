@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO, cast
+from typing import TYPE_CHECKING, Self, TextIO, Unpack, cast
 
 from fakecri.core import lifecycle
 from fakecri.core.addresses import SUBNET
+from fakecri.core.behaviours.choices import Choices, chosen_rule
+from fakecri.core.behaviours.rules import Rule
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
@@ -31,6 +33,31 @@ if TYPE_CHECKING:
     from fakecri.server import Server
 
 
+class Behaving:
+    """A behaviour that was chosen, to be taken back; as a context manager, when that is left."""
+
+    def __init__(self, host: Host, rule: Rule, take_back: Callable[[], None]) -> None:
+        self._host = host
+        self.rule = rule
+        self._take_back = take_back
+
+    def stop(self) -> None:
+        """Take it back: what starts from now on is as before. Harmless when done."""
+        with self._host.turn():
+            self._take_back()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
 class CRI:
     """A container runtime that runs nothing.
 
@@ -50,6 +77,7 @@ class CRI:
         keep_calls: int | None = None,
         pod_subnets: Sequence[str] = (SUBNET,),
         disk_bytes: int | None = None,
+        annotations: bool = False,
     ) -> None:
         """Begin with an empty node.
 
@@ -59,7 +87,8 @@ class CRI:
         `host_mounts` to this machine's own. `record` gets the recording. With `strict_images` only
         images that `add_image` published can be pulled. `keep_calls` bounds what `calls`
         remembers. Pods get an address of each of `pod_subnets`, the first one being the primary.
-        `disk_bytes` is how big the node's disk is.
+        `disk_bytes` is how big the node's disk is. With `annotations` those of pods choose what
+        containers do.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         self._host = open_host(
@@ -72,6 +101,7 @@ class CRI:
             keep_calls=keep_calls,
             pod_subnets=pod_subnets,
             disk_bytes=disk_bytes,
+            annotations=annotations,
         )
         self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
         self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))
@@ -122,6 +152,28 @@ class CRI:
         """
         with self._host.turn() as world:
             return world.programs.register(program, image=image, command=command, usage=usage)
+
+    def behave(
+        self,
+        rule: "str | Rule | None" = None,
+        *,
+        image: str = "",
+        pod: str = "",
+        container: str = "",
+        **choices: Unpack[Choices],
+    ) -> Behaving:
+        """Choose what containers do that start from now on, and what is executed in them.
+
+        `image`, `pod` and `container` are globs, as in a Rule; `choices` are those of Choices.
+        Or `rule` says it all. The later of two wins. It is no business of programs that are
+        registered for a command. UsageError for what cannot be.
+        """
+        if isinstance(rule, str):
+            rule = Rule.parse(rule)
+        elif rule is None:
+            rule = chosen_rule(choices, image=image, pod=pod, container=container)
+        with self._host.turn() as world:
+            return Behaving(self._host, rule, world.behaviours.add(rule))
 
     def add_image(self, reference: str, recipe: Recipe | None = None, *, content: str = "") -> str:
         """Publish an image, so that it can be pulled; return its id.

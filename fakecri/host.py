@@ -220,6 +220,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     keep_calls: int | None = None,
     pod_subnets: Sequence[str] = (SUBNET,),
     disk_bytes: int | None = None,
+    annotations: bool = False,
 ) -> Host:
     """Return a host with a new world.
 
@@ -228,6 +229,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     added images be pulled, `keep_calls` bounds `calls`, `disk_bytes` is how much the node's disk
     takes (None: 100 GiB).
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
+    `annotations` lets those of pods choose what containers do.
     """
     pace = pace or Manual(jumps=True)
     world = World(
@@ -241,6 +243,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             recorder=lambda now_ns: Recorder(now_ns, record.write if record else None, keep_calls),
             seed=seed,
             subnets=parse_subnets(pod_subnets),
+            annotations=annotations,
         )
     )
     if disk_bytes is not None:

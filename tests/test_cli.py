@@ -202,6 +202,25 @@ def test_registries_and_the_disk_are_as_the_options_say(directory: Path) -> None
             pull("debian")
 
 
+def test_a_server_lets_containers_do_what_it_was_told(directory: Path) -> None:
+    options = ("--logs", "memory", "--annotations", "--behave", "container=main : exit/3")
+    with serving(directory / "s", *options) as server, connect(server.endpoint) as channel:
+        runtime = runtime_stub(channel)
+        image_stub(channel).PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="busybox")))
+        config = sandbox_config(annotations={"fakecri.dev/run.other": "exit/4"})
+        id_ = runtime.RunPodSandbox(pb.RunPodSandboxRequest(config=config)).pod_sandbox_id
+
+        def code(name: str) -> int:
+            made = runtime.CreateContainer(create_request(id_, "sleep", "9", name=name))
+            runtime.StartContainer(pb.StartContainerRequest(container_id=made.container_id))
+            request = pb.ContainerStatusRequest(container_id=made.container_id)
+            until(lambda: runtime.ContainerStatus(request).status.state == pb.CONTAINER_EXITED)
+            return runtime.ContainerStatus(request).status.exit_code
+
+        assert (code("main"), code("other")) == (3, 4)
+        server.stop()
+
+
 def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])
@@ -251,6 +270,10 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             "--registry a/b=rate=1: 'a/b' is not the host of a registry",
         ),
         ("serve --listen {}/s --registry x=y=1", f"--registry x=y=1: {NO_OPTION}"),
+        (
+            "serve --listen {}/s --behave :exit/x",
+            '--behave :exit/x: column 7: "exit" takes an exit code from 0 to 255, not "x"',
+        ),
         ("serve --listen {}/file", "{}/file exists and is not a socket"),
         ("serve --listen {}/no/s", "the directory of the socket {}/no/s does not exist"),
         ("serve --listen unix:s", "'unix:s' has no absolute path: write unix:///path"),

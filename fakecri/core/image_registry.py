@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from fakecri.core.behaviours.grammar import BehaviourError
+from fakecri.core.behaviours.magic import DOMAIN, magic_recipe
 from fakecri.core.known_images import (
     DEFAULT_PATH,
     KnownImage,
@@ -114,6 +116,7 @@ class Registry:
     It knows what has been added, and nothing else if it is `strict`. Otherwise it knows the images
     of `known_images` too, and of any other well-formed reference it makes an image up, always the
     same one. A digest that was never met under its repository's tags is made up likewise.
+    The images of `fakecri.test` do what they are called, also for one that is strict.
     `localhost` without a port serves only what has been added: nothing else listens there.
     """
 
@@ -169,6 +172,8 @@ class Registry:
     def _derived(self, reference: Reference, repository: str) -> Resolution:
         if reference.domain == "localhost":
             raise RegistryUnreachable(_refused(reference))
+        if reference.domain == DOMAIN:
+            return _magic(reference)
         if self.strict:
             raise ImageNotFound(str(reference))
         if reference.digest:
@@ -176,6 +181,15 @@ class Registry:
         else:
             recipe, digest = _recipe_of_tag(repository, reference.tag)
         return Resolution(_derived_content(recipe, digest), digest)
+
+
+def _magic(reference: Reference) -> Resolution:
+    try:
+        recipe = magic_recipe(reference.path)
+    except BehaviourError as error:
+        raise ImageNotFound(f"{reference}: {error}") from error
+    digest = reference.digest or _name_digest(reference.name, reference.tag)
+    return Resolution(_derived_content(recipe, digest), digest)
 
 
 def _recipe_of_tag(repository: str, tag: str) -> tuple[Recipe, str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import rooms, signals
+from fakecri.core.behaviours.casting import cast_exec, cast_main
 from fakecri.core.containment import build_system
 from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
@@ -96,14 +97,25 @@ def find_program(
     world: World, container: Container, argv: tuple[str, ...], *, is_exec: bool = False
 ) -> Program:
     """Return what runs for `argv` in a container; raises MissingExecutableError."""
-    return world.programs.find(
-        container.image,
-        argv,
-        container.spec.environment,
-        cwd=container.spec.cwd,
-        image_names=container.image_names,
-        is_exec=is_exec,
-    )
+    found, absence = None, None
+    try:
+        found = world.programs.find(
+            container.image,
+            argv,
+            container.spec.environment,
+            cwd=container.spec.cwd,
+            image_names=container.image_names,
+            is_exec=is_exec,
+        )
+    except MissingExecutableError as missing:
+        absence = missing
+    if is_exec:
+        program = cast_exec(world, container, found, argv)
+    else:
+        program = cast_main(world, container, found, lambda: oom_kill(container))
+    if program is None:
+        raise absence or MissingExecutableError("")
+    return program
 
 
 def _completed(container: Container) -> ProcessSpec:

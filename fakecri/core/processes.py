@@ -113,6 +113,8 @@ class Process:
         self.exited: Future[int] = Future(scheduler)
         self.scheduler = scheduler
         self._wall_ns = wall_ns
+        self.gate: Callable[[int], bool] | None = None
+        """Asked about each signal but SIGKILL before it arrives; true: it never does."""
         self._dispositions: Mapping[int, Disposition] = parent.ignored() if parent else _DEFAULTS
         self._task: Task[int] | None = None
 
@@ -176,12 +178,19 @@ class Process:
         disposition = self._dispositions.get(signal)
         if signal == signals.SIGKILL:
             self.exit_now(128 + signal)
+        elif self.gate is not None and self.gate(signal):
+            return
         elif callable(disposition):
             self.scheduler.soon(lambda: None if self.exited.done else disposition(signal))
         elif disposition is Fixed.TRAPPED:
             self.scheduler.soon(lambda: self._interrupt(signal))
         elif not (self.is_init or disposition or signal in signals.HARMLESS):
             self.exit_now(128 + signal)
+
+    def catches(self, signal: int) -> bool:
+        """Whether a signal reaches the program."""
+        disposition = self._dispositions.get(signal)
+        return callable(disposition) or disposition is Fixed.TRAPPED
 
     def kill_from_inside(self, signal: int) -> None:
         """Deliver a signal that a process of its own PID namespace sends.

@@ -129,6 +129,12 @@ class Programs:
             raise ValueError("no command specified")
         return _Search(self, image, image_names, is_exec).find(argv, environment, cwd)
 
+    def is_of_command(self, program: Program) -> bool:
+        """Whether what `find` has found is a program registered for a command."""
+        if isinstance(program, _Becoming):
+            program = program.program
+        return any(each.program == program and each.command for each in self._registrations)
+
     def for_command(self, names: Collection[str], image_names: Collection[str]) -> Program | None:
         """Return the latest program registered for a command of one of these names."""
         return next(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import states, statuses
 from fakecri.core.addresses import SUBNET, AddressPool
+from fakecri.core.behaviours.registry import Behaviours
 from fakecri.core.downloads import Downloads
 from fakecri.core.events import EventQueue
 from fakecri.core.faults import Faults
@@ -78,6 +79,8 @@ class Parts:
     """What mounts of host paths lead to, where that is not `files`."""
     subnets: tuple[str, ...] = (SUBNET,)
     """Where pods get their addresses: one of each, the primary one first."""
+    annotations: bool = False
+    """Whether annotations of pods choose what containers do."""
 
 
 class World:
@@ -109,6 +112,7 @@ class World:
         self.faults = Faults()
         self.tokens = Tokens(self.scheduler)
         self.meters = Meters()
+        self.behaviours = Behaviours(annotations=parts.annotations)
         self.pids = NodePids()
         self.trees = ImageTrees()
         self.shm: Directory | None = None

@@ -28,6 +28,7 @@ def create_container(
     creation.require_ready(sandbox)
     creation.require_configs(request)
     creation.require_known_stop_signal(request.config)
+    world.behaviours.check(request.config.metadata.name, sandbox.config.annotations)
     id_ = world.new_id("container")
     name = creation.container_name(request.config.metadata, request.sandbox_config.metadata)
     with wrapped(

@@ -1,0 +1,1 @@
+"""Behaviour that a test chooses without writing a program: its text form, its rules, its play."""
