@@ -18,6 +18,7 @@ from typing import NoReturn, TextIO
 
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
+from fakecri.core.addresses import SUBNET
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
@@ -26,6 +27,7 @@ from fakecri.errors import UsageError
 from fakecri.host import Host, open_host
 from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
+from fakecri.network import LOOPBACK_SUBNET, NETWORKS, choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
 from fakecri.server import Server
 
@@ -56,6 +58,7 @@ def serve(options: argparse.Namespace) -> None:
         raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
     _configure(Registry(), options.registry)
     rules = [_rule(text) for text in options.behave]
+    subnets = choose_subnets(options.network, options.pod_subnet)
     pace, files = _pace(options), _files(options)
     with ExitStack() as stack:
         record = stack.enter_context(_open_record(options.record)) if options.record else None
@@ -69,8 +72,10 @@ def serve(options: argparse.Namespace) -> None:
             keep_calls=KEPT_CALLS,
             disk_bytes=options.disk_bytes,
             annotations=options.annotations,
+            pod_subnets=subnets,
         )
         stack.callback(host.close)
+        open_network(host, options.network)
         for reference in options.add_image:
             _add_image(host, reference)
         _configure(host.world.registry, options.registry)
@@ -185,6 +190,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_network_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--network",
+        choices=NETWORKS,
+        default="memory",
+        help="loopback: real clients on this machine reach the pods, at addresses of 127.0.0.0/8",
+    )
+    parser.add_argument(
+        "--pod-subnet",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help=f"where pods get their addresses ({SUBNET}, or {LOOPBACK_SUBNET} on loopback); "
+        "once more for IPv6",
+    )
+
+
 def _add_serve_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
@@ -217,6 +239,7 @@ def _add_serve_options(parser: argparse.ArgumentParser) -> None:
         help="host paths below DIR are mounted for real, others from memory; repeatable",
     )
     add("--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines")
+    _add_network_options(parser)
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(
         "--add-image",

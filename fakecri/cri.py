@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, Unpack, cast
 
 from fakecri.core import lifecycle
-from fakecri.core.addresses import SUBNET
 from fakecri.core.behaviours.choices import Choices, chosen_rule
 from fakecri.core.behaviours.rules import Rule
 from fakecri.core.files import Files, MemoryFiles
@@ -24,6 +23,7 @@ from fakecri.errors import CRIError, UsageError
 from fakecri.host import Host, open_host
 from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
+from fakecri.network import choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
 from fakecri.services import ImageClient, RuntimeClient
 from fakecri.stub import service_stub
@@ -75,7 +75,8 @@ class CRI:
         record: TextIO | None = None,
         strict_images: bool = False,
         keep_calls: int | None = None,
-        pod_subnets: Sequence[str] = (SUBNET,),
+        network: str = "memory",
+        pod_subnets: Sequence[str] = (),
         disk_bytes: int | None = None,
         annotations: bool = False,
     ) -> None:
@@ -86,9 +87,9 @@ class CRI:
         kept in memory. Mounts of host paths lead to the same files, but below the directories of
         `host_mounts` to this machine's own. `record` gets the recording. With `strict_images` only
         images that `add_image` published can be pulled. `keep_calls` bounds what `calls`
-        remembers. Pods get an address of each of `pod_subnets`, the first one being the primary.
-        `disk_bytes` is how big the node's disk is. With `annotations` those of pods choose what
-        containers do.
+        remembers. With `network="loopback"` real clients reach the pods. Pods get an address of
+        each of `pod_subnets`, the first one being the primary. `disk_bytes` is how big the node's
+        disk is. With `annotations` those of pods choose what containers do.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         self._host = open_host(
@@ -99,10 +100,11 @@ class CRI:
             record=record,
             strict_images=strict_images,
             keep_calls=keep_calls,
-            pod_subnets=pod_subnets,
+            pod_subnets=choose_subnets(network, pod_subnets),
             disk_bytes=disk_bytes,
             annotations=annotations,
         )
+        open_network(self._host, network)
         self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
         self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))
         self.runtime_service = RuntimeClient(self.runtime)

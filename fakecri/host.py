@@ -5,7 +5,7 @@ thread. Under a pace that is bound to a real clock, one thread of ours wakes whe
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 from weakref import WeakSet
@@ -27,6 +27,8 @@ from fakecri.errors import CancelledError, Code, Stuck, UsageError
 from fakecri.pace import Manual, Pace
 from fakecri.rpcs import Rpc
 
+BLINK_S = 0.02
+"""How often it is looked whether something real has happened."""
 PATIENCE_S = 5.0
 """How long a call with nothing to wait for waits for another thread to do something."""
 
@@ -46,6 +48,14 @@ class Host:
         self._driver: threading.Thread | None = None
         self._driver_due_ns: int | None = None
         self._closed = False
+        self._rooms: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+
+    def add_room(self, close: Callable[[], None], is_thinking: Callable[[], bool]) -> None:
+        """Let a room of real things end with the host.
+
+        While it `is_thinking`, time does not leap: something real is about to happen.
+        """
+        self._rooms.append((close, is_thinking))
 
     @contextmanager
     def turn(self) -> Iterator[World]:
@@ -146,6 +156,9 @@ class Host:
                 pipeline.cancel(call, _closed())
                 call.end(None, _closed())
             self._alarm.notify_all()
+        rooms, self._rooms = self._rooms, []
+        for close, _ in rooms:
+            close()
         driver = self._driver
         if driver is not None and driver is not threading.current_thread():
             driver.join()
@@ -164,6 +177,9 @@ class Host:
         return not any(each.is_alive() and each not in self._parked for each in self._users)
 
     def _let_time_pass(self, call: Call, *, alone: bool) -> None:
+        if any(is_thinking() for _, is_thinking in self._rooms):
+            self._progress.wait(BLINK_S)
+            return
         # A stream waits by nature: it makes time leap only where nothing else would.
         leapt = (alone or not call.rpc.streams) and self.leap()
         if leapt or call.done or call.messages:  # the attempt has brought time up to now

@@ -72,7 +72,7 @@ def parse_subnets(subnets: Sequence[str]) -> tuple[str, ...]:
 
 def require_loopback(subnets: Sequence[str]) -> None:
     """Raise UsageError where pods cannot have such addresses on the loopback of a machine."""
-    for each in map(ip_network, subnets):
+    for each in map(ip_network, parse_subnets(subnets)):
         if each.version == 6:  # noqa: PLR2004  # IPv6
             raise UsageError(f"pod subnet {each}: IPv6 has but one loopback address, ::1")
         if not each.is_loopback or ip_address("127.0.0.1") in each:

@@ -184,10 +184,14 @@ class Namespace:
         return self._bound.get((protocol, port), [])
 
     def _bind(self, process: "Process", socket: Bound, *, exposed: bool) -> None:
-        if exposed and self.network.outside is not None:
-            self.network.outside.expose(self, socket)
         self._bound.setdefault((socket.protocol, socket.port), []).append(socket)
         self._own(process, socket)
+        if exposed and self.network.outside is not None:
+            try:
+                self.network.outside.expose(self, socket)
+            except OSError:
+                socket.close()
+                raise
 
     def _unbind(self, process: "Process", socket: Bound) -> None:
         key = (socket.protocol, socket.port)

@@ -56,7 +56,7 @@ class Network:
         """Let a port of the node lead into a pod. OSError where the machine has no such port."""
         if self.outside is not None:
             self.outside.publish(host_port)
-        self._host_ports.append(host_port)
+        self._host_ports.append(host_port)  # nobody listens there yet
 
     def is_pod_address(self, address: str) -> bool:
         """Whether an address is in a subnet of pods, and not the node's own in it."""

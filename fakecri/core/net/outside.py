@@ -36,6 +36,11 @@ class HostPort:
     namespace: "Namespace"
     port: int
 
+    @property
+    def address(self) -> str:
+        """The pod's primary address, at which it is reached."""
+        return self.namespace.addresses[0]
+
 
 class Outside(Protocol):
     """The machine, where it is to be reached. All may raise OSError."""
