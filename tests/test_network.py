@@ -346,12 +346,16 @@ def test_nothing_listens_when_the_pods_are_gone() -> None:
         net.run(pod, echo_server(7000))
         address = net.address(pod)
         connection = dial(address, 7000)
+        connection.sendall(b"x")
+        assert connection.recv(1) == b"x"
         net.node.remove_sandbox(pod)
         with pytest.raises(ConnectionRefusedError):
             dial(address, 7000)
         second = net.pod("second")
         net.run(second, echo_server(7000))
         left = dial(net.address(second), 7000)
+        left.sendall(b"x")
+        assert left.recv(1) == b"x"
     assert connection.recv(1) == b""
     with pytest.raises(ConnectionResetError):
         left.recv(1)
