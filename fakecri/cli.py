@@ -16,9 +16,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, TextIO
 
+from fakecri.core.addresses import SUBNET
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
-from fakecri.core.addresses import SUBNET
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
