@@ -9,6 +9,8 @@ from fakecri.core.limits import limits_of
 from fakecri.core.oom import MemoryGuard
 from fakecri.core.processes import Program
 from fakecri.core.records import Container, Sandbox
+from fakecri.core.rootfs.access import Who
+from fakecri.core.rootfs.lookups import Lookup, image_lookup, looking
 from fakecri.core.rootfs.mounting import SetUp
 from fakecri.core.rootfs.tree import Rootfs
 from fakecri.core.security import security_of
@@ -30,7 +32,23 @@ class _Find:
             cwd=cwd,
             image_names=self.container.image_names,
             is_exec=True,
+            is_inside=True,
+            lookup=lookup_of(self.container),
         )
+
+
+def lookup_of(container: Container) -> Lookup:
+    """Return where a container's executables are looked up, by its user."""
+    user, system = container.spec.user, container.system
+    if system is None:
+        raise RuntimeError("a container that was not started has no files")
+    who = Who(user.uid, user.gid, user.groups, system.security.effective(user.uid))
+    security = container.config.linux.security_context
+    if system.rootfs.is_untouched and not container.config.mounts and not security.masked_paths:
+        # It still is what the image says; most containers never need more.
+        image = container.image
+        return looking(image_lookup(image.userland, image.recipe), who)
+    return Lookup(system.rootfs.mounts, who, container.process)
 
 
 def build_system(world: World, container: Container) -> System:

@@ -6,12 +6,11 @@ The texts are those of Go's exec.LookPath; runc puts `unable to start container 
 import errno
 from collections.abc import Mapping
 
-from fakecri.core.paths import NAME_MAX, PATH_MAX, go_error_text, parents, path_error, split_path
-from fakecri.core.userlands import Userland
+from fakecri.core.paths import go_error_text, parents, path_error, split_path
+from fakecri.core.rootfs.lookups import Lookup
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_DIRECTORIES = frozenset({"/", "/dev", "/etc", "/proc", "/sys"})  # every container has them
 _ESCAPES = {
     **{each: f"\\{letter}" for each, letter in zip("\a\b\f\n\r\t\v", "abfnrtv", strict=True)},
     **{each: f"\\{each}" for each in '\\"'},
@@ -32,43 +31,34 @@ class MissingExecutableError(Exception):
         super().__init__(self.text)
 
 
-def locate(userland: Userland, name: str, environment: Mapping[str, str], cwd: str = "/") -> str:
+def locate(lookup: Lookup, name: str, environment: Mapping[str, str], cwd: str = "/") -> str:
     """Return the absolute path that a name leads to. Raises MissingExecutableError.
 
     A bare name is looked up in `PATH`; one with a slash is a path, from `cwd` on.
     """
     if "/" not in name:
-        return _locate_in_path(userland, name, environment.get("PATH", DEFAULT_PATH), cwd)
-    code = stat_code(userland, name, cwd)
+        return _locate_in_path(lookup, name, environment.get("PATH", DEFAULT_PATH), cwd)
+    try:
+        code = lookup.refusal(name, cwd)
+    except OSError as error:
+        code = error.errno or errno.ENOENT
+        text = go_error_text("stat", name, path_error(code, name))
+        raise MissingExecutableError(f"exec: {quoted(name)}: {text}", code) from None
     if code:
         raise _refusal(name, code)
     return cleaned(name, cwd)
 
 
-def missing(name: str, why: str = "") -> MissingExecutableError:
+def missing(name: str, why: str = "", code: int = errno.ENOENT) -> MissingExecutableError:
     """Return what is said of a name that leads nowhere."""
     if "/" in name:
         return _refusal(name, errno.ENOENT, why)
     return MissingExecutableError(
-        f"exec: {quoted(name)}: executable file not found in $PATH", why=why
+        f"exec: {quoted(name)}: executable file not found in $PATH", code, why
     )
 
 
-def stat_code(userland: Userland, name: str, cwd: str = "/") -> int:
-    """Return why a path cannot be executed, as an errno; 0 where it can."""
-    path = cleaned(name, cwd)
-    names = split_path(path)
-    if len(path.encode()) >= PATH_MAX or any(len(each.encode()) > NAME_MAX for each in names):
-        return errno.ENAMETOOLONG
-    files = [each for each in (path, *parents(names)) if _is_file(userland, each)]
-    if files and (files[0] != path or name.endswith("/")):
-        return errno.ENOTDIR
-    if files:
-        return 0 if userland.has(path) else errno.EACCES
-    return errno.EISDIR if _is_directory(userland, path) else errno.ENOENT
-
-
-def require_directory(userland: Userland, cwd: str) -> None:
+def require_directory(lookup: Lookup, cwd: str) -> None:
     """Raise where a working directory cannot be made; one that is missing is (source: runc)."""
     if "\0" in cwd:
         raise MissingExecutableError(
@@ -76,7 +66,11 @@ def require_directory(userland: Userland, cwd: str) -> None:
         )
     path = cleaned(cwd, "/")
     for each in (*parents(split_path(path)), path):
-        if _is_file(userland, each):
+        try:
+            is_directory = lookup.place(each, "/").held.kind == "dir"
+        except OSError:
+            return
+        if not is_directory:
             text = f"error during container init: mkdir {each}: not a directory"
             raise MissingExecutableError(text, errno.ENOTDIR)
 
@@ -103,16 +97,24 @@ def _quoted_rune(rune: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004  # 16 bits
 
 
-def _locate_in_path(userland: Userland, name: str, search: str, cwd: str) -> str:
+def _locate_in_path(lookup: Lookup, name: str, search: str, cwd: str) -> str:
+    code = errno.ENOENT
     for directory in search.split(":") if name else ():
-        path = cleaned(f"{directory or '.'}/{name}", cwd)
-        if userland.has(path):
-            if directory.startswith("/"):
-                return path
-            raise MissingExecutableError(
-                f"exec: {quoted(name)}: cannot run executable found relative to current directory",
-            )
-    raise missing(name)
+        path = f"{directory or '.'}/{name}"
+        try:
+            refused = lookup.refusal(path, cwd)
+        except OSError:
+            continue
+        if refused:
+            # To Go it is as if it were not there; execvp(3) remembers.
+            code = errno.EACCES if refused == errno.EACCES else code
+            continue
+        if directory.startswith("/"):
+            return cleaned(path, cwd)
+        raise MissingExecutableError(
+            f"exec: {quoted(name)}: cannot run executable found relative to current directory",
+        )
+    raise missing(name, code=code)
 
 
 def _refusal(name: str, code: int, why: str = "") -> MissingExecutableError:
@@ -124,13 +126,3 @@ def _refusal(name: str, code: int, why: str = "") -> MissingExecutableError:
     else:
         text = go_error_text("stat", name, path_error(code, name))
     return MissingExecutableError(f"exec: {quoted(name)}: {text}", code, why)
-
-
-def _is_file(userland: Userland, path: str) -> bool:
-    texts = {"/etc/passwd": userland.passwd, "/etc/group": userland.group}
-    return userland.has(path) or bool(texts.get(path))
-
-
-def _is_directory(userland: Userland, path: str) -> bool:
-    below = path.rstrip("/") + "/"
-    return path in _DIRECTORIES or any(each.startswith(below) for each in userland.executables)

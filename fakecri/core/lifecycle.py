@@ -9,7 +9,7 @@ from dataclasses import replace
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import rooms, signals
 from fakecri.core.behaviours.casting import cast_exec, cast_main
-from fakecri.core.containment import build_system
+from fakecri.core.containment import build_system, lookup_of
 from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
 from fakecri.core.namespaces import require_target
@@ -18,6 +18,7 @@ from fakecri.core.oom import kill_for_memory
 from fakecri.core.paths import go_open_error_text
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
+from fakecri.core.rootfs.mounting import make_directories
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.world import World
@@ -76,12 +77,26 @@ def _create_task(world: World, container: Container) -> Program:
         if not container.spec.cwd.startswith("/"):
             raise CRIError("Cwd must be an absolute path: unknown")
         try:
-            require_directory(container.image.userland, container.spec.cwd)
-            return find_program(world, container, container.spec.argv)
+            container.system = build_system(world, container)
+            lookup = lookup_of(container)
+            require_directory(lookup, container.spec.cwd)
+            program = find_program(world, container, container.spec.argv)
+            _make_directory(container)
+            return program
         except MissingExecutableError as missing:
             raise CRIError(
                 f"unable to start container process: {missing.text}: unknown"
             ) from missing
+
+
+def _make_directory(container: Container) -> None:
+    """Make the working directory where it is missing."""
+    system, cwd = container.system, container.spec.cwd
+    if system is not None:
+        try:
+            lookup_of(container).place(cwd, "/")
+        except OSError:
+            make_directories(system.rootfs.mounts, cwd)
 
 
 def open_log(open_: Callable[[], None], container: Container) -> None:
@@ -106,6 +121,7 @@ def find_program(
             cwd=container.spec.cwd,
             image_names=container.image_names,
             is_exec=is_exec,
+            lookup=lookup_of(container),
         )
     except MissingExecutableError as missing:
         absence = missing
@@ -151,7 +167,9 @@ def new_exec(
 
 def _run(world: World, container: Container, program: Program) -> None:
     options = container.config.linux.security_context.namespace_options
-    system = container.system = build_system(world, container)
+    system = container.system
+    if system is None:
+        raise RuntimeError("a container is prepared before it runs")
     process = container.process = Process(
         world.scheduler,
         _completed(container),

@@ -126,6 +126,11 @@ class Process:
         return self._system
 
     @property
+    def has_system(self) -> bool:
+        """Whether there is a container around it."""
+        return self._system is not None
+
+    @property
     def files(self) -> "View":
         """The files of its container, as it may see and change them."""
         return self.system.view(self)

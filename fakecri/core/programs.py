@@ -18,10 +18,11 @@ What is left (`vi`; `sh -c` without a shell) is in the image, but not in fakecri
 missing, and the message says why.
 """
 
+import errno
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Protocol
 
 from fakecri.core.applets import Applet, Surroundings, become, bound, complain
@@ -36,8 +37,11 @@ from fakecri.core.executables import MissingExecutableError, locate, missing, qu
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load
 from fakecri.core.net.images import find_server, mute_server
+from fakecri.core.paths import go_error_text, path_error
 from fakecri.core.processes import Process, Program
 from fakecri.core.references import is_digest, parse_reference
+from fakecri.core.rootfs.image_trees import program_name
+from fakecri.core.rootfs.lookups import Executable, Lookup, image_lookup
 from fakecri.core.scheduler import Waits
 from fakecri.core.signals import parse_signal
 from fakecri.core.userlands import Userland, find_userland
@@ -45,6 +49,8 @@ from fakecri.core.userlands import Userland, find_userland
 __all__ = ["Executables", "MissingExecutableError", "Programs"]
 
 _MULTI_CALL = "busybox"
+_SCRIPTS_MAX = 4
+_SET_USER_ID = 0o4000
 _SHELLS = frozenset({"ash", "bash", "dash", "sh"})
 _USERLANDS = ("busybox", "alpine", "debian")
 
@@ -119,15 +125,20 @@ class Programs:
         cwd: str = "/",
         image_names: Collection[str] = (),
         is_exec: bool = False,
+        is_inside: bool = False,
+        lookup: Lookup | None = None,
     ) -> Program:
         """Return what a command line runs. Raises MissingExecutableError.
 
         `image_names` are the normalised references and the id under which the image is known;
-        `is_exec`: it is no container's main process.
+        `is_exec`: it is no container's main process; `is_inside`: it is another process that
+        executes it, not runc. `lookup` is where to look; None: in the image, as root.
         """
         if not argv:
             raise ValueError("no command specified")
-        return _Search(self, image, image_names, is_exec).find(argv, environment, cwd)
+        lookup = lookup or image_lookup(image.userland, image.recipe)
+        search = _Search(self, image, image_names, lookup, is_exec, is_inside)
+        return search.find(argv, environment, cwd)
 
     def is_of_command(self, program: Program) -> bool:
         """Whether what `find` has found is a program registered for a command."""
@@ -165,19 +176,27 @@ class _Search:
     programs: Programs
     image: Executables
     image_names: Collection[str]
+    lookup: Lookup
     is_exec: bool
+    is_inside: bool = False
+    """Whether it is another process that executes it, not runc."""
     is_nested: bool = False
     """Whether a program is to become what is looked for."""
+    depth: int = 0
+    """How many scripts led here."""
 
     def find(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
         try:
-            path = locate(self.image.userland, argv[0], environment, cwd)
+            path = locate(self.lookup, argv[0], environment, cwd)
         except MissingExecutableError:
             registered = self.registered(argv[0])
             if registered is None:
                 raise
             return registered
-        return self.registered(argv[0], path, _name(path)) or self.existing(path, argv)
+        registered = self.registered(argv[0], path, _name(path))
+        return registered or self.existing(
+            self.lookup.executable(path, "/"), argv, environment, cwd
+        )
 
     def registered(self, *names: str) -> Program | None:
         program = self.programs.for_command(names, self.image_names)
@@ -185,19 +204,70 @@ class _Search:
             program = self.programs.for_image(self.image_names)
         return program
 
-    def existing(self, path: str, argv: Sequence[str]) -> Program:
-        if _name(path) == _MULTI_CALL:
-            return self.multi_call(argv)
+    def existing(
+        self, file: Executable, argv: Sequence[str], environment: Mapping[str, str], cwd: str
+    ) -> Program:
+        name = program_name(file.head)
+        if name is not None:
+            program = self.known(name, file.path, argv)
+            return _SetUserId(program, file.stat.uid) if _raises_privileges(file) else program
+        if file.head.startswith(b"#!"):
+            return self.script(file, argv, environment, cwd)
+        return self.not_executed(argv[0], errno.ENOEXEC)
+
+    def known(self, name: str, path: str, argv: Sequence[str]) -> Program:
+        """Return what an executable of ours is; `path` is where it was found."""
+        if name == _MULTI_CALL:
+            name = _name(path)
+            if name == _MULTI_CALL:
+                return self.multi_call(argv)
+            if not self.is_applet(name):
+                return partial(_not_an_applet, name=name)
         nested = replace(self, is_nested=True)
         program = find_server(path, self.image.recipe, nested.find) or self.simulated(
-            _name(path), argv, argv[0]
+            name, argv, argv[0]
         )
         if program is not None:
             return program
-        if self.is_exec or _is_tool(path):
+        if self.is_exec or name in _tools():
             raise missing(argv[0], _unsimulated(argv[0]))
         recipe = self.image.recipe
         return mute_server(recipe.server_ports, _stop_signals(recipe.stop_signal))
+
+    def is_applet(self, name: str) -> bool:
+        """Whether the busybox of the image has a command, or fakecri has it."""
+        return name in COMMANDS or name in map(_name, self.image.userland.executables)
+
+    def script(
+        self, file: Executable, argv: Sequence[str], environment: Mapping[str, str], cwd: str
+    ) -> Program:
+        """Return the interpreter that the first line of a script names."""
+        line = file.head.partition(b"\n")[0][2:].decode(errors="surrogateescape")
+        interpreter, *arguments = line.split(None, 1) or [""]
+        if not interpreter:
+            return self.not_executed(argv[0], errno.ENOEXEC)
+        if self.depth >= _SCRIPTS_MAX:
+            return self.not_executed(argv[0], errno.ELOOP)
+        path = argv[0] if "/" in argv[0] else file.path
+        words = (interpreter, *(each.rstrip() for each in arguments), path, *argv[1:])
+        nested = replace(self, is_nested=True, depth=self.depth + 1)
+        try:
+            program = nested.find(words, environment, cwd)
+        except MissingExecutableError as error:
+            if error.why:
+                raise
+            return self.not_executed(argv[0], error.code)
+        return _Becoming(program, words)
+
+    def not_executed(self, name: str, code: int) -> Program:
+        """Return what becomes of what execve(2) refuses, though it may be executed.
+
+        runc finds that out when the container has started, and leaves a line in its output.
+        """
+        text = go_error_text("exec", name, path_error(code, name))
+        if self.is_inside:
+            raise MissingExecutableError(text, code)
+        return partial(_fail, text=text)
 
     def multi_call(self, argv: Sequence[str]) -> Program:
         """`busybox NAME ...` is what NAME would be."""
@@ -209,7 +279,7 @@ class _Search:
         program = self.registered(argv[1], name) or self.simulated(name, argv[1:], argv[0])
         if program is not None:
             return _Becoming(program, tuple(argv[1:]))
-        if name in map(_name, self.image.userland.executables):
+        if self.is_applet(name):
             raise missing(argv[0], _unsimulated(name))
         return partial(_not_an_applet, name=name)
 
@@ -236,8 +306,32 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _is_tool(path: str) -> bool:
-    return any(find_userland(each).has(path) for each in _USERLANDS)
+@cache
+def _tools() -> frozenset[str]:
+    """The names of all that is in the bases of images."""
+    return frozenset(_name(path) for each in _USERLANDS for path in find_userland(each).executables)
+
+
+def _raises_privileges(file: Executable) -> bool:
+    return bool(file.stat.mode & _SET_USER_ID) and not file.no_suid
+
+
+@dataclass(frozen=True, slots=True)
+class _SetUserId:
+    """A program whose file is set-user-id."""
+
+    program: Program
+    uid: int
+
+    def __call__(self, process: Process) -> Waits[int] | int | None:
+        if process.has_system and not process.system.security.no_new_privs:
+            process.euid = self.uid
+        return self.program(process)
+
+
+def _fail(process: Process, text: str) -> int:
+    process.error(f"{text}\n".encode(errors="surrogateescape"))
+    return 255
 
 
 def _unsimulated(name: str) -> str:

@@ -22,7 +22,6 @@ from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.rootfs.image_trees import ImageTrees
 from fakecri.core.scheduler import SECOND_NS, Scheduler
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
@@ -114,7 +113,8 @@ class World:
         self.meters = Meters()
         self.behaviours = Behaviours(annotations=parts.annotations)
         self.pids = NodePids()
-        self.trees = ImageTrees()
+        self.began_ns = self.scheduler.now_ns
+        self.boot_id = hashlib.sha256(f"{self.seed}/boot".encode()).hexdigest()
         self.shm: Directory | None = None
         """The node's /dev/shm, once it is needed."""
         if isinstance(self.files, MemoryFiles):

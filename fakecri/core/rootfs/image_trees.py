@@ -2,9 +2,8 @@
 
 import posixpath
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
-from fakecri.core.image_registry import ImageContent
 from fakecri.core.known_images import Recipe
 from fakecri.core.rootfs.memory import Directory, File, Link, MemoryNode
 from fakecri.core.rootfs.nodes import Filesystem
@@ -30,20 +29,7 @@ def program_name(content: bytes) -> str | None:
     return content[len(MAGIC) :].partition(b"\n")[0].decode(errors="surrogateescape")
 
 
-class ImageTrees:
-    """The trees of a world's images, each made when it is first needed."""
-
-    def __init__(self) -> None:
-        self._trees: dict[str, Directory] = {}
-
-    def get(self, image: ImageContent) -> Directory:
-        """Return the root of an image's files."""
-        tree = self._trees.get(image.id)
-        if tree is None:
-            tree = self._trees[image.id] = image_tree(image.userland, image.recipe)
-        return tree
-
-
+@lru_cache(maxsize=1024)
 def image_tree(userland: Userland, recipe: Recipe) -> Directory:
     """Return the root of an image's files."""
     below = base_tree(userland) if userland.below is None else base_tree(userland.below)

@@ -10,16 +10,22 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.disk import Account
 from fakecri.core.oci_mounts import container_mounts
 from fakecri.core.paths import path_error
+from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.rootfs.access import Who
+from fakecri.core.rootfs.cgroups import cgroup_root, sys_root
 from fakecri.core.rootfs.changes import make
 from fakecri.core.rootfs.dev import dev_tree, mqueue_tree, pts_tree
+from fakecri.core.rootfs.image_trees import image_tree
+from fakecri.core.rootfs.kernel import Kernel
 from fakecri.core.rootfs.layers import LayerCount
 from fakecri.core.rootfs.memory import Directory
 from fakecri.core.rootfs.nodes import Filesystem, Made, Node
 from fakecri.core.rootfs.places import Mount, Mounts, Place, Walk
+from fakecri.core.rootfs.proc import proc_root
 from fakecri.core.rootfs.sandbox_files import find_sandbox_file
 from fakecri.core.rootfs.tree import Rootfs, layer_mount
+from fakecri.core.rootfs.virtual import VirtualNode
 from fakecri.core.world import World
 
 _RUNC = Who(capabilities=frozenset({"CAP_DAC_OVERRIDE"}))
@@ -43,8 +49,9 @@ class SetUp:
     def __call__(self, rootfs: Rootfs) -> Mounts:
         container, world = self.container, self.world
         upper = Filesystem(_LAYER_DEVICE, world.clock.wall_ns, first=_UPPER_INODES)
-        root = layer_mount(world.trees.get(container.image), upper)
+        root = layer_mount(image_tree(container.image.userland, container.image.recipe), upper)
         root.options = ("relatime",)
+        root.super_options = _OVERLAY
         root_bytes = upper.held_bytes
         mounts = Mounts()
         mounts.add(root)
@@ -64,23 +71,40 @@ class SetUp:
         if row["type"] == "bind":
             self._bind(mounts, row)
             return
-        maker = _MAKERS.get(row["type"])
-        if maker is None:
+        root = self._root(row["type"], device, mounts)
+        if root is None:
             return
-        root = maker(Filesystem(device, self.world.clock.wall_ns))
         place = _mount_point(mounts, row["destination"], "dir")
         options = tuple(each for each in row["options"] if each in _MOUNT_OPTIONS)
         mounts.add(
             Mount(
                 place.path,
-                lambda _: root,
-                row["type"],
+                root,
+                _KINDS.get(row["type"], row["type"]),
                 row["source"],
                 read_only="ro" in row["options"],
                 options=options,
+                super_options=_SUPER_OPTIONS.get(row["type"], "rw"),
                 device=device,
             )
         )
+
+    def _root(
+        self, kind: str, device: int, mounts: Mounts
+    ) -> Callable[[Process | None], Node] | None:
+        """Return what is at the root of a file system of a kind; None: of none that we know."""
+        kernel = Kernel(self.world, self.container, mounts)
+        if kind == "proc":
+            return lambda viewer: proc_root(kernel, viewer)
+        if kind == "sysfs":
+            return lambda _: sys_root(kernel)
+        if kind == "cgroup":
+            return lambda _: cgroup_root(kernel)
+        maker = _MAKERS.get(kind)
+        if maker is None:
+            return None
+        node = maker(Filesystem(device, self.world.clock.wall_ns))
+        return lambda _: node
 
     def _bind(self, mounts: Mounts, row: dict[str, Any]) -> None:
         source = row["source"]
@@ -101,6 +125,13 @@ class SetUp:
             mounts.add(_bound(where, node, path, read_only=is_read_only or recursive))
 
 
+_KINDS = {"cgroup": "cgroup2"}
+_OVERLAY = "rw,lowerdir=/lower,upperdir=/upper,workdir=/work"
+_SUPER_OPTIONS = {
+    "tmpfs": "rw,size=65536k,mode=755",
+    "devpts": "rw,gid=5,mode=620,ptmxmode=666",
+    "cgroup": "rw,nsdelegate,memory_recursiveprot",
+}
 _PROPAGATIONS = {"rprivate", "rshared", "rslave"}
 
 
@@ -122,16 +153,22 @@ def _bound(path: str, root: Node, source: str, *, read_only: bool) -> Mount:
     )
 
 
-def _mount_point(mounts: Mounts, destination: str, kind: str) -> Place:
-    """Return where to mount; runc makes what is missing."""
+def make_directories(mounts: Mounts, path: str) -> None:
+    """Make a directory and those above it, as runc does before a process starts."""
     walk = Walk(mounts, _RUNC, None)
-    path = posixpath.normpath("/" + destination.lstrip("/"))
     above = ""
-    for name in path.split("/")[1:-1]:
+    for name in posixpath.normpath("/" + path.lstrip("/")).split("/")[1:]:
         above = f"{above}/{name}"
         place = walk.find(above)
         if place.node is None:
             make(place, Made("dir", 0o755), _RUNC, above)
+
+
+def _mount_point(mounts: Mounts, destination: str, kind: str) -> Place:
+    """Return where to mount; runc makes what is missing."""
+    path = posixpath.normpath("/" + destination.lstrip("/"))
+    make_directories(mounts, posixpath.dirname(path))
+    walk = Walk(mounts, _RUNC, None)
     place = walk.find(path)
     if place.node is None:
         made = Made("dir", 0o755) if kind == "dir" else Made("file", 0o755)
@@ -166,14 +203,25 @@ def _find(walk: Walk, path: str) -> Place | None:
 def _again(place: Place) -> Mount:
     """Return a read-only mount of what is there on itself."""
     mount, node = place.mount, place.held
+    steps = place.path.removeprefix(mount.path).strip("/").split("/")
+
+    def root(viewer: Process | None) -> Node:
+        if not isinstance(node, VirtualNode):
+            return node
+        found: Node | None = mount.root(viewer)
+        for name in steps:
+            found = found.find(name) if found is not None and found.kind == "dir" else None
+        return found or node
+
     inner = mount.inner.rstrip("/") + place.path.removeprefix(mount.path.rstrip("/"))
     return Mount(
         place.path,
-        lambda _: node,
+        root,
         mount.kind,
         mount.source,
         read_only=True,
         options=mount.options,
+        super_options=mount.super_options,
         inner=inner,
         device=mount.device,
     )

@@ -32,6 +32,11 @@ class Rootfs:
         """What is written to the layer; None before anything was looked at or written."""
 
     @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has looked into it yet."""
+        return self._mounts is None
+
+    @property
     def mounts(self) -> Mounts:
         """What is mounted where."""
         if self._mounts is None:
