@@ -62,7 +62,7 @@ def build_system(world: World, container: Container) -> System:
         rootfs=Rootfs(world.scheduler, SetUp(world, container), f"{world.seed}/{container.id}"),
         processes={},
         network=container.parent.network or world.network.node,
-        security=security_of(container.config.linux.security_context),
+        security=security_of(world.mounted, container.config.linux.security_context),
         new_cgroup=lambda: _new_cgroup(world, container),
     )
 

@@ -21,6 +21,8 @@ from fakecri.core.node import NODE_NAME
 from fakecri.core.paths import go_error_text
 from fakecri.core.processes import ProcessSpec, User
 from fakecri.core.records import Sandbox
+from fakecri.core.rootfs.lookups import image_lookup
+from fakecri.core.rootfs.nodes import Node
 from fakecri.core.states import SandboxState
 from fakecri.core.userlands import Userland
 from fakecri.core.world import World
@@ -115,9 +117,27 @@ def _mount_image(world: World, sandbox: Sandbox, mount: pb.Mount) -> None:
     content = resolve_image(world, mount.image.image).content
     _, _, digest = (content.index_digest or content.manifest_digest).partition(":")
     volumes = f"{world.profile.state}/io.containerd.grpc.v1.cri/image-volumes"
-    mount.host_path = posixpath.join(volumes, sandbox.id, digest)
+    target = posixpath.join(volumes, sandbox.id, digest)
+    mount.host_path = posixpath.join(target, mount.image_sub_path)
+    sandbox.image_volumes[mount.host_path] = _image_directory(content, mount.image_sub_path, target)
     mount.ClearField("uidMappings")
     mount.ClearField("gidMappings")
+
+
+def _image_directory(content: ImageContent, sub_path: str, target: str) -> Node:
+    """Return what is at a path in an image. Source: containerd, which says so of `target`."""
+    lookup = image_lookup(content.userland, content.recipe)
+    with wrapped(f"failed to ensure image subpath {quoted(sub_path)} in {quoted(target)}"):
+        try:
+            node = lookup.place(posixpath.join("/", sub_path), "/").held
+        except OSError as error:
+            raise CRIError(go_error_text("openat", sub_path, error)) from error
+        if node.kind != "dir":
+            raise CRIError(
+                f"only directory subpath is supported, subpath: {quoted(sub_path)}, "
+                f"mountpoint: {quoted(target)} "
+            )
+    return node
 
 
 def log_path(config: pb.ContainerConfig, sandbox_config: pb.PodSandboxConfig) -> str:
@@ -167,7 +187,8 @@ def argv(config: pb.ContainerConfig, image: ImageContent) -> tuple[str, ...]:
 def prepare_mounts(files: Files, asked: Iterable[pb.Mount]) -> None:
     """Make the host paths that are missing; raise for what cannot be mounted so."""
     for mount in sorted(asked, key=lambda each: _depth(each.container_path)):
-        _make_host_path(files, mount.host_path)
+        if not mount.HasField("image"):
+            _make_host_path(files, mount.host_path)
         if mount.recursive_read_only:
             _require_recursively_read_only(mount)
 

@@ -18,7 +18,7 @@ from fakecri.core.oom import kill_for_memory
 from fakecri.core.paths import go_open_error_text
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.rootfs.mounting import make_directories
+from fakecri.core.rootfs.mounting import MountError, make_directories
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.world import World
@@ -76,17 +76,22 @@ def _create_task(world: World, container: Container) -> Program:
     with wrapped("failed to create shim task: OCI runtime create failed: runc create failed"):
         if not container.spec.cwd.startswith("/"):
             raise CRIError("Cwd must be an absolute path: unknown")
-        try:
-            container.system = build_system(world, container)
-            lookup = lookup_of(container)
-            require_directory(lookup, container.spec.cwd)
-            program = find_program(world, container, container.spec.argv)
-            _make_directory(container)
-            return program
-        except MissingExecutableError as missing:
-            raise CRIError(
-                f"unable to start container process: {missing.text}: unknown"
-            ) from missing
+        container.system = build_system(world, container)
+        with wrapped("unable to start container process"):
+            try:
+                return _found(world, container)
+            except MissingExecutableError as missing:
+                raise CRIError(f"{missing.text}: unknown") from missing
+            except MountError as error:
+                text = f"error during container init: {error.strerror}: unknown"
+                raise CRIError(text) from error
+
+
+def _found(world: World, container: Container) -> Program:
+    require_directory(lookup_of(container), container.spec.cwd)
+    program = find_program(world, container, container.spec.argv)
+    _make_directory(container)
+    return program
 
 
 def _make_directory(container: Container) -> None:

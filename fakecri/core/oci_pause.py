@@ -116,7 +116,7 @@ def _linux(world: World, sandbox: Sandbox) -> dict[str, Any]:
         },
         cgroupsPath=cgroups_path(sandbox.config, sandbox.id),
         namespaces=_namespaces(world, sandbox),
-        seccomp=seccomp(world.files, security),
+        seccomp=seccomp(world.mounted, security),
         maskedPaths=_MASKED_PATHS,
         readonlyPaths=_READONLY_PATHS,
     )

@@ -79,7 +79,7 @@ def _linux(world: World, container: Container) -> dict[str, Any]:
         cgroupsPath=cgroups_path(container.sandbox_config, container.id),
         namespaces=_namespaces(world, container),
         devices=[device(each) for each in config.devices] if hidden else host_devices(),
-        seccomp=seccomp(world.files, security),
+        seccomp=seccomp(world.mounted, security),
         rootfsPropagation=root_propagation(config.mounts),
         maskedPaths=list(security.masked_paths) if hidden else None,
         readonlyPaths=list(security.readonly_paths) if hidden else None,

@@ -141,7 +141,7 @@ class Process:
 
     def denied(self, syscall: str) -> bool:
         """Whether seccomp bars it from a system call."""
-        return syscall in self.system.security.barred
+        return self.system.security.denies(syscall)
 
     def start(self, program: Program) -> None:
         """Let the program run, from the next turn of the queue on."""

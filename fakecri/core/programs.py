@@ -32,7 +32,7 @@ from fakecri.core.commands import (
     SHELL_WITHOUT_SCRIPT,
     runs_script,
 )
-from fakecri.core.daemons import pause
+from fakecri.core.daemons import pause, show_effective_uid
 from fakecri.core.executables import MissingExecutableError, locate, missing, quoted
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load
@@ -51,6 +51,7 @@ __all__ = ["Executables", "MissingExecutableError", "Programs"]
 _MULTI_CALL = "busybox"
 _SCRIPTS_MAX = 4
 _SET_USER_ID = 0o4000
+_OTHERS: Mapping[str, Program] = {"nnp": show_effective_uid, "pause": pause}
 _SHELLS = frozenset({"ash", "bash", "dash", "sh"})
 _USERLANDS = ("busybox", "alpine", "debian")
 
@@ -193,10 +194,11 @@ class _Search:
             if registered is None:
                 raise
             return registered
-        registered = self.registered(argv[0], path, _name(path))
-        return registered or self.existing(
-            self.lookup.executable(path, "/"), argv, environment, cwd
+        file = self.lookup.executable(path, "/")
+        program = self.registered(argv[0], path, _name(path)) or self.existing(
+            file, argv, environment, cwd
         )
+        return _SetUserId(program, file.stat.uid) if _raises_privileges(file) else program
 
     def registered(self, *names: str) -> Program | None:
         program = self.programs.for_command(names, self.image_names)
@@ -209,8 +211,7 @@ class _Search:
     ) -> Program:
         name = program_name(file.head)
         if name is not None:
-            program = self.known(name, file.path, argv)
-            return _SetUserId(program, file.stat.uid) if _raises_privileges(file) else program
+            return self.known(name, file.path, argv)
         if file.head.startswith(b"#!"):
             return self.script(file, argv, environment, cwd)
         return self.not_executed(argv[0], errno.ENOEXEC)
@@ -286,8 +287,8 @@ class _Search:
     def simulated(self, name: str, argv: Sequence[str], executable: str) -> Program | None:
         if name in _SHELLS:
             return self.shell(name, tuple(argv), executable)
-        if name == "pause":
-            return pause
+        if name in _OTHERS:
+            return _OTHERS[name]
         return self.bound(name, COMMANDS[name]) if name in COMMANDS else None
 
     def shell(self, name: str, argv: tuple[str, ...], executable: str) -> Program:

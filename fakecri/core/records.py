@@ -41,6 +41,8 @@ class Sandbox:
     """What containers with the pod's PID namespace share; the pause process is 1."""
     files: dict[str, Node] = field(default_factory=dict)
     """What its containers share: `hostname`, `hosts`, `resolv.conf`, `shm`; made when needed."""
+    image_volumes: dict[str, Node] = field(default_factory=dict)
+    """What is mounted of images, by the host path that a real runtime would have it at."""
     sysctls: dict[str, str] = field(default_factory=dict)
     """What its containers have set, beside the config's."""
     overhead: pb.LinuxContainerResources | None = None

@@ -252,7 +252,7 @@ class View:
 
     def chmod(self, path: str, mode: int) -> None:
         """Change the permission bits."""
-        place, stat = self._changing(path, "fchmodat")
+        place, stat = self._changing(path, "chmod")
         who = self.who
         if not who.owns(stat):
             raise path_error(errno.EPERM, path)
@@ -263,7 +263,7 @@ class View:
 
     def chown(self, path: str, uid: int, gid: int, *, follow: bool = True) -> None:
         """Change the owner; -1 leaves one as it is."""
-        place, stat = self._changing(path, "fchownat", follow=follow)
+        place, stat = self._changing(path, "chown", follow=follow)
         who = self.who
         if "CAP_CHOWN" not in who.capabilities:
             gives_away = uid not in {-1, stat.uid}

@@ -8,8 +8,10 @@ from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.disk import Account
+from fakecri.core.executables import quoted
 from fakecri.core.oci_mounts import container_mounts
-from fakecri.core.paths import path_error
+from fakecri.core.oci_parts import device, host_devices
+from fakecri.core.paths import go_error_text, path_error
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.rootfs.access import Who
@@ -39,6 +41,13 @@ _MAKERS: dict[str, Callable[[Filesystem], Node]] = {
 }
 
 
+_VOLUME_DEVICE = 48
+
+
+class MountError(OSError):
+    """Something cannot be mounted; `strerror` is runc's text."""
+
+
 @dataclass(slots=True)
 class SetUp:
     """Makes the mounts of a container, when they are first needed."""
@@ -55,8 +64,9 @@ class SetUp:
         root_bytes = upper.held_bytes
         mounts = Mounts()
         mounts.add(root)
-        for device, row in enumerate(container_mounts(world.profile, container), _FIRST_DEVICE):
-            self._mount(mounts, row, device)
+        for number, row in enumerate(container_mounts(world.profile, container), _FIRST_DEVICE):
+            self._mount(mounts, row, number)
+        self._add_devices(mounts)
         security = container.config.linux.security_context
         _cover(mounts, security)
         root.read_only = security.readonly_rootfs
@@ -67,11 +77,25 @@ class SetUp:
         rootfs.count = LayerCount(world.scheduler, upper)
         return mounts
 
-    def _mount(self, mounts: Mounts, row: dict[str, Any], device: int) -> None:
+    def _add_devices(self, mounts: Mounts) -> None:
+        config = self.container.config
+        asked = [device(each) for each in config.devices]
+        privileged = config.linux.security_context.privileged
+        for each in host_devices() if privileged else asked:
+            path = posixpath.normpath(each["path"])
+            make_directories(mounts, posixpath.dirname(path))
+            place = Walk(mounts, _RUNC, None).find(path)
+            if place.node is None:
+                numbers = (each["major"], each["minor"])
+                mode = each["fileMode"]
+                made = Made("char", mode, each["uid"], each["gid"], rdev=numbers)
+                make(place, made, _RUNC, path)
+
+    def _mount(self, mounts: Mounts, row: dict[str, Any], number: int) -> None:
         if row["type"] == "bind":
             self._bind(mounts, row)
             return
-        root = self._root(row["type"], device, mounts)
+        root = self._root(row["type"], number, mounts)
         if root is None:
             return
         place = _mount_point(mounts, row["destination"], "dir")
@@ -85,12 +109,23 @@ class SetUp:
                 read_only="ro" in row["options"],
                 options=options,
                 super_options=_SUPER_OPTIONS.get(row["type"], "rw"),
-                device=device,
+                device=number,
             )
         )
 
+    def _volume(self, upper: Filesystem, path: str) -> Node:
+        """Return a volume of the image: what the image has there, to be written to."""
+        image = self.container.image
+        found = image_tree(image.userland, image.recipe)
+        for name in posixpath.normpath(path).strip("/").split("/"):
+            below = found.find(name)
+            if not isinstance(below, Directory):
+                return Directory(upper)
+            found = below
+        return found.copied(upper)
+
     def _root(
-        self, kind: str, device: int, mounts: Mounts
+        self, kind: str, number: int, mounts: Mounts
     ) -> Callable[[Process | None], Node] | None:
         """Return what is at the root of a file system of a kind; None: of none that we know."""
         kernel = Kernel(self.world, self.container, mounts)
@@ -103,13 +138,29 @@ class SetUp:
         maker = _MAKERS.get(kind)
         if maker is None:
             return None
-        node = maker(Filesystem(device, self.world.clock.wall_ns))
+        node = maker(Filesystem(number, self.world.clock.wall_ns))
         return lambda _: node
 
     def _bind(self, mounts: Mounts, row: dict[str, Any]) -> None:
+        try:
+            self._bind_source(mounts, row)
+        except OSError as error:
+            source, destination = (quoted(row[each]) for each in ("source", "destination"))
+            text = go_error_text("mount", error.filename or row["destination"], error)
+            raise MountError(
+                error.errno or errno.EIO,
+                f"error mounting {source} to rootfs at {destination}: {text}",
+                row["destination"],
+            ) from None
+
+    def _bind_source(self, mounts: Mounts, row: dict[str, Any]) -> None:
         source = row["source"]
         root = find_sandbox_file(self.world, self.container.parent, source)
         inside: Iterable[tuple[str, bool]] = ()
+        upper: Filesystem | None = None
+        if root is None and source.startswith(self.world.profile.root):
+            upper = Filesystem(_VOLUME_DEVICE, self.world.clock.wall_ns)
+            root = self._volume(upper, row["destination"])
         if root is None:
             root = self.world.mounted.node(source)
             inside = self.world.mounted.mounts_below(source)
@@ -118,6 +169,7 @@ class SetUp:
         propagation = next((each for each in row["options"] if each in _PROPAGATIONS), "rprivate")
         bound = _bound(place.path, root, source, read_only=read_only or recursive)
         bound.propagation = propagation
+        bound.upper = upper
         mounts.add(bound)
         for path, is_read_only in inside:
             where = place.path.rstrip("/") + path.removeprefix(source.rstrip("/"))

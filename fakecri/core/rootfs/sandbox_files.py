@@ -21,6 +21,8 @@ def find_sandbox_file(world: World, sandbox: Sandbox, source: str) -> Node | Non
     """Return what a bind mount of the runtime's own leads to; None where it is not one."""
     if source == SHM:
         return _node_shm(world)
+    if source in sandbox.image_volumes:
+        return sandbox.image_volumes[source]
     if not source.startswith((world.profile.root, world.profile.state)):
         return None
     if not sandbox.files:
