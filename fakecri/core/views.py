@@ -26,6 +26,7 @@ __all__ = ["OpenFile", "Opened", "Rootfs", "Stat", "View"]
 _WANTS = {"r": READ, "w": WRITE, "x": EXECUTE}
 _SETUID, _SETGID, _BITS = 0o4000, 0o2000, 0o7777
 _CHUNK = 1 << 20
+_DOTS = {".", ".."}
 
 
 class OpenFile(Protocol):
@@ -84,6 +85,9 @@ class View:
         A FIFO opens at once; its first read and room wait for the other end. A directory opens
         for reading, and reading it is EISDIR.
         """
+        if flags in {"w", "a", "x"} and path.endswith("/"):
+            named(path, lambda: self.place(posixpath.dirname(path.rstrip("/")) or "."))
+            raise path_error(errno.EISDIR, path)
         place = self.place(path, follow=flags != "x")
         allowed = mode & ~self.process.umask
         return open_place(self.rootfs, self.process, self.who, place, path, flags, allowed)
@@ -175,14 +179,20 @@ class View:
     def _make(self, path: str, kind: str, mode: int, target: str = "") -> None:
         who = self.who
         made = Made(kind, mode & ~self.process.umask & _BITS, who.uid, who.gid, target=target)
-        plain = path.rstrip("/") if kind == "dir" else path
-        place = named(path, lambda: self.place(plain or path, follow=False))
+        place = self._named(path)
+        if path.endswith("/") and kind != "dir" and place.node is None:
+            raise path_error(errno.ENOENT, path)
         changes.make(place, made, who, path)
+
+    def _named(self, path: str) -> Place:
+        """Return what a name leads to, whether or not slashes follow it; no link is followed."""
+        return named(path, lambda: self.place(path.rstrip("/") or path, follow=False))
 
     def rmdir(self, path: str) -> None:
         """Remove an empty directory."""
         last = posixpath.basename(path.rstrip("/"))
-        if last in {".", ".."}:
+        if last in _DOTS:
+            named(path, lambda: self._there(path))
             raise path_error(errno.EINVAL if last == "." else errno.ENOTEMPTY, path)
         self._remove(path, directory=True)
 
@@ -191,30 +201,35 @@ class View:
         self._remove(path, directory=False)
 
     def _remove(self, path: str, *, directory: bool) -> None:
-        place = self.place(path, follow=False)
+        place = self._named(path)
+        if path.endswith("/") and not directory and place.node is not None:
+            code = errno.EISDIR if place.node.kind == "dir" else errno.ENOTDIR
+            raise path_error(code, path)
         changes.remove(place, self.who, self.rootfs.mounts, path, directory=directory)
 
     def rename(self, old: str, new: str) -> None:
         """Move a file or directory, also over what is there."""
-        places = []
-        for path in (old, new):
-            if posixpath.basename(path.rstrip("/")) in {".", "..", ""}:
-                raise path_error(errno.ENOENT if not path else errno.EBUSY, old, new)
-            try:
-                places.append(self.place(path, follow=False))
-            except OSError as error:
-                raise path_error(error.errno or errno.EIO, old, new) from None
-        if new.endswith("/") and places[0].node is not None and places[0].node.kind != "dir":
+        try:
+            source, target = self._named(old), self._named(new)
+        except OSError as error:
+            raise path_error(error.errno or errno.EIO, old, new) from None
+        if any(posixpath.basename(each.rstrip("/")) in {*_DOTS, ""} for each in (old, new)):
+            raise path_error(errno.EBUSY, old, new)
+        is_directory = source.node is None or source.node.kind == "dir"
+        if not is_directory and (old.endswith("/") or new.endswith("/")):
             raise path_error(errno.ENOTDIR, old, new)
-        changes.rename(places[0], places[1], self.who, self.rootfs.mounts, (old, new))
+        changes.rename(source, target, self.who, self.rootfs.mounts, (old, new))
 
     def link(self, old: str, new: str) -> None:
         """Make a hard link."""
-        source, place = self.place(old, follow=False), self.place(new, follow=False)
+        source = self.place(old, follow=False)
         if source.node is None:
             raise path_error(errno.ENOENT, old, new)
+        place = self._named(new)
         if place.node is not None:
             raise path_error(errno.EEXIST, old, new)
+        if new.endswith("/"):
+            raise path_error(errno.ENOENT, old, new)
         if source.mount is not place.mount:
             raise path_error(errno.EXDEV, old, new)
         parent = changes.require_changeable(place, self.who, new)

@@ -33,10 +33,8 @@ def open_place(  # what open(2) is told, and by whom
     if want is None:
         raise path_error(errno.EINVAL, path)
     if place.node is None:
-        if flags not in {"w", "a", "x"} or path.endswith("/"):
-            raise path_error(
-                errno.EISDIR if path.endswith("/") and want != READ else errno.ENOENT, path
-            )
+        if flags not in {"w", "a", "x"}:
+            raise path_error(errno.ENOENT, path)
         make(place, Made("file", mode, who.uid, who.gid), who, path)
     elif flags == "x":
         raise path_error(errno.EEXIST, path)
