@@ -118,8 +118,9 @@ def _mount_image(world: World, sandbox: Sandbox, mount: pb.Mount) -> None:
     _, _, digest = (content.index_digest or content.manifest_digest).partition(":")
     volumes = f"{world.profile.state}/io.containerd.grpc.v1.cri/image-volumes"
     target = posixpath.join(volumes, sandbox.id, digest)
-    mount.host_path = posixpath.join(target, mount.image_sub_path)
-    sandbox.image_volumes[mount.host_path] = _image_directory(content, mount.image_sub_path, target)
+    sub_path = mount.image_sub_path
+    mount.host_path = posixpath.join(target, sub_path) if sub_path else target
+    sandbox.image_volumes[mount.host_path] = _image_directory(content, sub_path, target)
     mount.ClearField("uidMappings")
     mount.ClearField("gidMappings")
 
