@@ -12,6 +12,8 @@ from fakecri.core.contents import concatenate
 from fakecri.core.dates import show_date
 from fakecri.core.executables import MissingExecutableError
 from fakecri.core.identities import show_identity
+from fakecri.core.net.commands import COMMANDS as NET_COMMANDS
+from fakecri.core.net.names import own_address
 from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
@@ -154,7 +156,8 @@ def _hostname(process: Process, _: Surroundings) -> int:
         path = options.values("F")[-1]
         return complain(process, "hostname", f"can't open '{path}': No such file or directory")
     if "i" in letters and not letters & set("dfs"):
-        return complain(process, "hostname", "fakecri does not simulate -i")
+        process.write(f"{own_address(process)} \n".encode())
+        return 0
     if options.operands and not letters & set("dfs"):
         # As root too: it is the capability SYS_ADMIN that it takes.
         return complain(process, "hostname", "sethostname: Operation not permitted")
@@ -183,6 +186,7 @@ def _shell_without_script(process: Process, _: Surroundings) -> Waits[int]:
 
 COMMANDS: Mapping[str, Applet] = {
     **TOOLS,
+    **NET_COMMANDS,
     "cat": Applet(concatenate, "[-nbvteA] [FILE]..."),
     "date": Applet(show_date, "[OPTIONS] [+FMT] [[-s] TIME]"),
     "echo": Applet(_echo),
