@@ -13,6 +13,7 @@ from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load
+from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.recorder import CallRecord
@@ -194,6 +195,11 @@ class CRI:
     def node(self) -> Node:
         """The condition of the node itself, to be changed: its network, its warnings."""
         return self._host.world.node
+
+    @property
+    def network(self) -> Network:
+        """The simulated network; its `names` are what a DNS server would know."""
+        return self._host.world.network
 
     @property
     def files(self) -> Files:
