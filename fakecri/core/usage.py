@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.limits import period_us_of
 from fakecri.core.loads import NANOCORES
+from fakecri.core.net.wires import Wire
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.layers import SCAN_NS, LayerCount
 from fakecri.core.scheduler import SECOND_NS
@@ -327,14 +328,17 @@ class Meters:
         return total
 
     def read_traffic(self, sandbox: Sandbox, now_ns: int) -> Traffic:
-        """Return what went through a pod's interface: chatter, and the loads of its containers."""
+        """Return what went through a pod's interface: chatter, loads, and its connections."""
         traffic = _after(CHATTER, now_ns - self._made_ns.get(sandbox.id, now_ns))
         received, sent = self._through_loads(sandbox, now_ns)
+        wire = sandbox.network.wire if sandbox.network is not None else Wire()
+        packets = -(-received // SEGMENT_BYTES) + wire.received_packets
+        sent_packets = -(-sent // SEGMENT_BYTES) + wire.sent_packets
         return traffic._replace(
-            received_bytes=traffic.received_bytes + received,
-            received_packets=traffic.received_packets + -(-received // SEGMENT_BYTES),
-            sent_bytes=traffic.sent_bytes + sent,
-            sent_packets=traffic.sent_packets + -(-sent // SEGMENT_BYTES),
+            received_bytes=traffic.received_bytes + received + wire.received_bytes,
+            received_packets=traffic.received_packets + packets,
+            sent_bytes=traffic.sent_bytes + sent + wire.sent_bytes,
+            sent_packets=traffic.sent_packets + sent_packets,
         )
 
     def _through_loads(self, sandbox: Sandbox, now_ns: int) -> tuple[int, int]:

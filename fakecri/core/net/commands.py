@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from fakecri.core.applets import Applet, Surroundings, complain
+from fakecri.core.net.busybox_httpd import serve_files
+from fakecri.core.net.curl import transfer
 from fakecri.core.net.interfaces import show_addresses
 from fakecri.core.net.names import UnknownNameError, resolve
 from fakecri.core.net.nc import connect_streams
@@ -84,6 +86,8 @@ def look_up(process: Process, _: Surroundings) -> Waits[int]:
 
 
 COMMANDS: Mapping[str, Applet] = {
+    "curl": Applet(transfer),
+    "httpd": Applet(serve_files, "[-f] [-p [IP:]PORT] [-h HOME]"),
     "ip": Applet(show_addresses, "[OPTIONS] address|route|link"),
     "nc": Applet(connect_streams, "[-l] [-p PORT] [-w SEC] [-uvz] [IPADDR PORT]"),
     "netstat": Applet(show_sockets, "[-ral] [-tuwx] [-en]"),

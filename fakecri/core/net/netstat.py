@@ -1,7 +1,6 @@
-"""`netstat` as busybox has it, and the same sockets as /proc/net shows them."""
+"""`netstat` as busybox has it."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from fakecri.core.applets import Surroundings
 from fakecri.core.net.namespaces import Namespace
@@ -13,15 +12,6 @@ _WIDTH = 23
 _PROTOCOLS = (("t", "tcp"), ("u", "udp"))
 _COLUMNS = "Proto Recv-Q Send-Q Local Address           Foreign Address         State       \n"
 _UNIX = "Proto RefCnt Flags       Type       State         I-Node Path\n"
-_STATES = {
-    "": 7,
-    "ESTABLISHED": 1,
-    "FIN_WAIT2": 5,
-    "TIME_WAIT": 6,
-    "CLOSE_WAIT": 8,
-    "LAST_ACK": 9,
-    "LISTEN": 10,
-}
 
 
 def show_sockets(process: Process, _: Surroundings) -> int:
@@ -60,23 +50,3 @@ def _line(row: Row) -> str:
 
 def _shown(address: str, port: int) -> str:
     return f"{address}:{port or '*'}"
-
-
-def proc_net(namespace: Namespace, name: str) -> bytes:
-    """Return the content of /proc/net/`name`: `tcp`, `tcp6`, `udp` or `udp6`."""
-    rows = [row for row in namespace.rows() if row.protocol == name]
-    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid"
-    lines = [f"{head}  timeout inode\n"]
-    for number, row in enumerate(rows):
-        local, remote = _hexadecimal(*row.local), _hexadecimal(*row.remote)
-        lines.append(
-            f"{number:4}: {local} {remote} {_STATES.get(row.state, 7):02X} {row.sent:08X}:"
-            f"{row.received:08X} 00:00000000 00000000 {row.uid:5}        0 0\n"
-        )
-    return "".join(lines).encode()
-
-
-def _hexadecimal(address: str, port: int) -> str:
-    packed = ip_address(address).packed
-    words = (packed[at : at + 4][::-1].hex().upper() for at in range(0, len(packed), 4))
-    return f"{''.join(words)}:{port:04X}"

@@ -6,7 +6,6 @@ import pytest
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.net.daemons import echo_server, http_server
-from fakecri.core.net.netstat import proc_net
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from tests.core.net.pods import Pods
@@ -158,7 +157,7 @@ def test_netstat_shows_what_listens_in_the_pod(net: Pods, client: str) -> None:
         "Active UNIX domain sockets (only servers)\n"
         "Proto RefCnt Flags       Type       State         I-Node Path\n"
     )
-    tables = proc_net(net.namespace(pod), "tcp").decode().splitlines()
+    tables = net.exec(client, "cat", "/proc/net/tcp")[0].splitlines()
     assert tables[1].startswith("   0: 00000000:1F90 00000000:0000 0A 00000000:00000000")
 
 
@@ -196,3 +195,39 @@ def test_nslookup_finds_no_server_unless_a_test_knows_the_name(net: Pods, client
     net.cri.host.world.network.names["db.example"] = "10.88.0.9"
     stdout, _, code = net.exec(client, "nslookup", "db.example")
     assert (code, "Address: 10.88.0.9\n" in stdout) == (0, True)
+
+
+def test_curl_has_its_own_texts_and_exit_codes(net: Pods) -> None:
+    client = net.start(net.pod(), "nginx", "sleep", "inf")
+    address = serve(net, http_server(8080, routes={"/hello": "hello\n"}))
+    url = f"http://{address}:8080/hello"
+    assert net.exec(client, "curl", "-s", url) == ("hello\n", "", 0)
+    code = net.exec(client, "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", url)
+    assert code == ("200\n", "", 0)
+    assert net.exec(client, "curl", "-sI", url)[0].startswith("HTTP/1.1 200 OK\r\n")
+    missing = net.exec(client, "curl", "-sSf", f"{address}:8080/no")
+    assert missing == ("", "curl: (22) The requested URL returned error: 404\n", 22)
+    assert net.exec(client, "curl", "-s", "nobody.example")[2] == 6
+    assert net.exec(client, "curl", "-s", f"{address}:1")[2] == 7
+    assert net.exec(client, "curl", "-s", "-m", "2", "192.0.2.1")[2] == 28
+    assert net.exec(client, "curl", "-s", "https://x")[2] == 1
+    assert net.exec(client, "curl", "-s", "x:port")[2] == 3
+    assert net.exec(client, "curl")[2] == 2
+    refused = net.exec(client, "curl", "-sS", f"{address}:1")[1]
+    assert refused == (
+        f"curl: (7) Failed to connect to {address} port 1 after 0 ms: Couldn't connect to server\n"
+    )
+
+
+def test_httpd_of_busybox_serves_files(net: Pods, client: str) -> None:
+    pod = net.cri.host.world.store.containers.get(client).parent.id
+    server = net.start(pod, "busybox", "sleep", "inf")
+    assert net.exec(server, "mkdir", "/www")[2] == 0
+    assert net.exec(server, "cp", "/etc/hostname", "/www/name.txt")[2] == 0
+    assert net.exec(server, "httpd", "-p", "x")[2] == 1
+    running = net.start(pod, "busybox", "httpd", "-f", "-p", "8080", "-h", "/etc")
+    assert net.exec(client, "wget", "-qO-", "127.0.0.1:8080/hostname")[0] == "web-0\n"
+    assert net.exec(client, "wget", "-qO-", "127.0.0.1:8080/no")[2] == 1
+    assert net.exec(client, "wget", "-qO-", "127.0.0.1:8080/../etc/passwd")[2] == 1
+    net.node.stop(running, timeout=5)
+    assert net.node.status(running).exit_code == 0

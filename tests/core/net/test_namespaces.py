@@ -203,3 +203,22 @@ def test_a_pool_that_is_used_up_says_so_as_the_plugin_does() -> None:
         )
         world = net.cri.host.world
         assert world.addresses.taken() == ["10.90.0.2", "10.90.0.3"]
+
+
+def test_what_a_pod_sends_and_receives_is_in_its_stats(net: Pods) -> None:
+    pod, client = net.pod(), net.pod("client")
+    net.run(pod, echo_server(7))
+
+    def received() -> int:
+        request = pb.PodSandboxStatsRequest(pod_sandbox_id=pod)
+        stats = net.node.runtime.PodSandboxStats(request).stats
+        return stats.linux.network.default_interface.rx_bytes.value
+
+    def talk(process: Process) -> Waits[int]:
+        connection = yield from process.connect(net.address(pod), 7)
+        connection.write(b"x" * 1_000_000)
+        return 0
+
+    before = received()
+    net.result(client, talk, 0)
+    assert 1_000_000 < received() - before < 1_100_000
