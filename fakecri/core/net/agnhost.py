@@ -18,6 +18,7 @@ from fakecri.core.net.sockets import Datagrams
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import SECOND_NS, Waits
 
+_GO_CODE = 2
 LIVENESS_S = 10
 """How long `liveness` says that all is well."""
 
@@ -190,7 +191,9 @@ def _liveness(process: Process, _: _Flags) -> Waits[int]:
             return Response(500, f"error: {seconds}".encode())
         return Response(200, b"ok")
 
-    return (yield from serve_http(process, HttpServer(answer), [8080]))
+    # It has no handler. As PID 1 it cannot be killed by SIGTERM, and Go's runtime exits with 2.
+    stop_code = _GO_CODE if process.is_init else 128 + signals.SIGTERM
+    return (yield from serve_http(process, HttpServer(answer), [8080], stop_code=stop_code))
 
 
 def _test_webserver(process: Process, flags: _Flags) -> Waits[int]:

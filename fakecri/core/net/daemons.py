@@ -111,10 +111,12 @@ def _answer(route: Handler | Response | bytes | str, request: Request) -> Answer
     return route(request)
 
 
-def serve_http(process: Process, server: HttpServer, ports: list[int]) -> Waits[int]:
-    """Serve HTTP on some ports until the process is told to end."""
-    process.handle(signals.SIGTERM, lambda _: process.exit_now(0))
-    process.handle(_SIGINT, lambda _: process.exit_now(0))
+def serve_http(
+    process: Process, server: HttpServer, ports: list[int], *, stop_code: int = 0
+) -> Waits[int]:
+    """Serve HTTP on some ports until the process is told to end, which it does with a code."""
+    process.handle(signals.SIGTERM, lambda _: process.exit_now(stop_code))
+    process.handle(_SIGINT, lambda _: process.exit_now(stop_code))
     server.date = server.date or (lambda: http_date(process))
     crew = Crew(process)
     for port in ports:
