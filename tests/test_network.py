@@ -12,15 +12,17 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]  # no types
 
-from fakecri import CRI, UsageError
+from fakecri import CRI, UsageError, cli
 from fakecri.api import runtime_pb2 as pb
+from fakecri.channel import connect, image_stub, runtime_stub
 from fakecri.core.net.daemons import Health, echo_server, http_server
 from fakecri.core.net.grpc_health import grpc_health
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.network import doors
 from tests.core.net.pods import Pods
-from tests.support import node, raises_status
+from tests.support import create_request, node, raises_status, sandbox_config
+from tests.test_cli import serving
 
 PATIENCE_S = 20
 PACKAGE = Path(__file__).parents[1] / "fakecri"
@@ -390,3 +392,22 @@ def test_the_subnet_on_loopback_can_be_chosen() -> None:
     with node("object", network="loopback", pod_subnets=("127.90.1.0/24",)) as opened:
         net = Pods(opened)
         assert net.address(net.pod()) == "127.90.1.2"
+
+
+def test_the_command_line_serves_pods_on_loopback(tmp_path: Path) -> None:
+    options = ("--network", "loopback", "--pod-subnet", "127.91.0.0/16", "--logs", "memory")
+    with serving("127.0.0.1:0", *options) as server, connect(server.endpoint) as channel:
+        runtime, images = runtime_stub(channel), image_stub(channel)
+        images.PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="nginx")))
+        pod = runtime.RunPodSandbox(pb.RunPodSandboxRequest(config=sandbox_config())).pod_sandbox_id
+        container = runtime.CreateContainer(create_request(pod, image="nginx")).container_id
+        runtime.StartContainer(pb.StartContainerRequest(container_id=container))
+        assert get("127.91.0.2", 80)[0] == 200
+        assert server.stop() == (0, "", "")
+
+
+def test_the_command_line_refuses_subnets_beyond_loopback() -> None:
+    words = ["--listen", "127.0.0.1:0", "--network", "loopback", "--pod-subnet", "10.0.0.0/8"]
+    options = cli._parser().parse_args(["serve", *words])
+    with pytest.raises(UsageError, match="is no part of 127"):
+        cli.serve(options)

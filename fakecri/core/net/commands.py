@@ -32,13 +32,13 @@ def send_echoes(process: Process, _: Surroundings) -> Waits[int]:
         address = resolve(process, host)
     except UnknownNameError:
         return complain(process, "ping", f"bad address '{host}'")
-    if not process.can("CAP_NET_RAW"):
-        return complain(process, "ping", "permission denied (are you root?)")
     count = whole_number((options.values("c") or ["0"])[-1])
     size = whole_number((options.values("s") or [str(_PAYLOAD)])[-1])
     pause_s = parse_seconds((options.values("i") or ["1"])[-1]) or 1.0
     deadline_s = parse_seconds((options.values("w") or [""])[-1])
     process.write(f"PING {host} ({address}): {size} data bytes\n".encode())
+    if not process.can("CAP_NET_RAW"):
+        return complain(process, "ping", "permission denied (are you root?)")
     network = process.system.network
     sent = received = 0
     began_ns = process.scheduler.now_ns

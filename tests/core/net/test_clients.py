@@ -125,7 +125,7 @@ def test_ping_needs_a_capability_and_an_address_that_somebody_has(net: Pods) -> 
         pod, "busybox", "sleep", "inf", linux=pb.LinuxContainerConfig(security_context=security)
     )
     assert net.exec(bare, "ping", "127.0.0.1") == (
-        "",
+        "PING 127.0.0.1 (127.0.0.1): 56 data bytes\n",
         "ping: permission denied (are you root?)\n",
         1,
     )
