@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.magic import DOMAIN, magic_recipe
+from fakecri.core.image_userlands import userland_of
 from fakecri.core.known_images import (
-    DEFAULT_PATH,
     KnownImage,
     Recipe,
     canonical_repository,
@@ -27,7 +27,7 @@ from fakecri.core.known_images import (
 from fakecri.core.references import Reference, parse_reference
 from fakecri.core.registry_hosts import RegistryHost, RegistryHosts
 from fakecri.core.registry_options import configure
-from fakecri.core.userlands import Userland, extended, find_userland
+from fakecri.core.userlands import Userland
 
 CREATED = "2024-05-01T00:00:00Z"
 INDEX_BYTES = 304  # what a small index weighs
@@ -218,6 +218,7 @@ def uid_and_username(user: str) -> tuple[int | None, str]:
 
 def build_content(recipe: Recipe, seed: str, *, index_digest: str = "") -> ImageContent:
     """The image of a recipe. Another `seed` is another build: another top layer, another id."""
+    seed = _with_files(seed, recipe)
     unsized = _layers(recipe, seed)
     config_json = _config_json(recipe, unsized)
     layers = _sized(unsized, config_json, _total_bytes(recipe, seed))
@@ -226,7 +227,7 @@ def build_content(recipe: Recipe, seed: str, *, index_digest: str = "") -> Image
     return ImageContent(
         id=_digest(config_json),
         recipe=recipe,
-        userland=_userland_of(recipe),
+        userland=userland_of(recipe),
         config_json=config_json,
         manifest_json=manifest_json,
         manifest_digest=_digest(manifest_json),
@@ -236,6 +237,14 @@ def build_content(recipe: Recipe, seed: str, *, index_digest: str = "") -> Image
         uid=uid,
         username=username,
     )
+
+
+def _with_files(seed: str, recipe: Recipe) -> str:
+    """Return the seed of a build: what is in its files makes another one of it."""
+    for path, content in sorted(recipe.files.items()):
+        raw = content.encode() if isinstance(content, str) else content
+        seed = f"{seed} {path} {hashlib.sha256(raw).hexdigest()}"
+    return seed
 
 
 @lru_cache(maxsize=4096)
@@ -357,36 +366,6 @@ def _chain_ids(layers: Iterable[Layer]) -> tuple[str, ...]:
             lambda below, diff_id: _digest(f"{below} {diff_id}"),
         ),
     )
-
-
-def _userland_of(recipe: Recipe) -> Userland:
-    executables = recipe.executables
-    if executables is None:
-        executables = _implied_executables(recipe)
-    if not (executables or recipe.setuid or recipe.user_lines or recipe.group_lines):
-        return find_userland(recipe.base)
-    return extended(
-        recipe.base,
-        executables,
-        user_lines=recipe.user_lines,
-        group_lines=recipe.group_lines,
-        setuid=recipe.setuid,
-    )
-
-
-def _implied_executables(recipe: Recipe) -> tuple[str, ...]:
-    """Where the program of the command line must be, unless it is there already."""
-    program = next(iter(recipe.argv), "")
-    if not program:
-        return ()
-    if "/" in program:
-        directory = "" if program.startswith("/") else recipe.working_dir.rstrip("/") + "/"
-        return (directory + program.removeprefix("./"),)
-    path = next((each for each in recipe.env if each.startswith("PATH=")), DEFAULT_PATH)[5:]
-    there = extended(recipe.base, (), setuid=recipe.setuid)
-    if there.find_program(program, path.split(":")):
-        return ()
-    return (f"/usr/local/bin/{program}",)
 
 
 _MIB = 1 << 20

@@ -32,18 +32,22 @@ def program_name(content: bytes) -> str | None:
 @lru_cache(maxsize=1024)
 def image_tree(userland: Userland, recipe: Recipe) -> Directory:
     """Return the root of an image's files."""
-    below = base_tree(userland) if userland.below is None else base_tree(userland.below)
-    if userland.below is None and not recipe.files and not _own_directories(recipe):
+    base, own = userland, set[str]()
+    while base.below is not None:
+        own |= base.own
+        base = base.below
+    below = base_tree(base)
+    if base is userland and not recipe.files and not _own_directories(recipe):
         return below
     builder = _Builder(_OWN_INODES, below)
     for path in _own_directories(recipe):
         builder.directory(path)
-    if userland.below is not None:
+    if base is not userland:
         builder.users(userland)
-        for path in sorted(userland.own):
-            builder.file(path, executable(path.rpartition("/")[2]), 0o755)
-        for path in sorted(userland.setuid - userland.below.setuid):
-            builder.file(path, executable(path.rpartition("/")[2]), 0o4755)
+    raised = userland.setuid - base.setuid
+    for path in sorted(own):
+        mode = 0o4755 if path in raised else 0o755
+        builder.file(path, executable(path.rpartition("/")[2]), mode)
     builder.files(recipe.files, userland)
     return builder.root
 
@@ -80,7 +84,8 @@ class _Executables:
         self.multi_call: File | None = None
 
     def add(self, userland: Userland) -> None:
-        paths = sorted(userland.own)
+        # Two paths may be one file; the one that is known to be set-user-id says so.
+        paths = sorted(userland.own, key=lambda path: (path not in userland.setuid, path))
         if self.skeleton.applets:
             content = executable(MULTI_CALL)
             self.multi_call = self.builder.file(f"/bin/{MULTI_CALL}", content, 0o755)
