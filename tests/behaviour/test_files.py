@@ -4,6 +4,9 @@ import errno
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
+import pytest
+
 from fakecri import Process
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.views import View
@@ -161,3 +164,64 @@ def test_the_containers_of_a_pod_share_dev_shm(ready: Node) -> None:
     assert _cat(ready, two, "/dev/shm/x") == "shared"
     alone = ready.run(ready.run_sandbox("other"), "top", pod="other")
     assert _do(ready, alone, lambda f: f.exists("/dev/shm/x")) == [False]
+
+
+def test_what_is_mounted_below_a_host_path_stays_writable_unless_all_is_read_only(
+    face: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "top" / "with space").mkdir(parents=True)
+    table = tmp_path / "mountinfo"
+    point = str(tmp_path / "top" / "with space").replace(" ", "\\040")
+    table.write_text(f"36 35 0:44 / {point} rw,relatime shared:1 - tmpfs tmpfs rw\n")
+    monkeypatch.setattr("fakecri.logs._MOUNT_TABLE", table)
+    outcomes = []
+    with node(face, host_mounts=[tmp_path]) as opened:
+        opened.pull()
+        pod = opened.run_sandbox()
+        for name, recursive in (("plain", False), ("recursive", True)):
+            mount = pb.Mount(
+                host_path=str(tmp_path / "top"),
+                container_path="/mnt",
+                readonly=True,
+                recursive_read_only=recursive,
+            )
+            running = opened.run(pod, "top", name=name, mounts=[mount])
+            outcomes.append(
+                _do(
+                    opened,
+                    running,
+                    lambda f: f.write("/mnt/x", b""),
+                    lambda f: f.write("/mnt/with space/x", b""),
+                )
+            )
+    assert outcomes == [["EROFS", None], ["EROFS", "EROFS"]]
+    assert (tmp_path / "top" / "with space" / "x").exists()
+
+
+def test_a_mount_that_does_not_fit_fails_the_start(ready: Node) -> None:
+    mount = pb.Mount(host_path="/srv/directory", container_path="/etc/passwd")
+    container_id = ready.create(ready.run_sandbox(), "top", mounts=[mount])
+    with pytest.raises(grpc.RpcError) as refused:
+        ready.start(container_id)
+    assert (refused.value.details() or "").endswith(
+        "runc create failed: unable to start container process: error during container init: "
+        'error mounting "/srv/directory" to rootfs at "/etc/passwd": mount /etc/passwd: '
+        "not a directory: unknown"
+    )
+
+
+def test_a_missing_working_directory_is_made(ready: Node) -> None:
+    running = ready.run(ready.run_sandbox(), "top", working_dir="/new/place")
+    assert exec_sync(ready, running, "pwd").stdout == b"/new/place\n"
+    assert _do(ready, running, lambda f: f.is_dir("/new/place")) == [True]
+
+
+def test_a_masked_executable_is_not_executed(ready: Node) -> None:
+    security = pb.LinuxContainerSecurityContext(masked_paths=["/bin/ls"])
+    running = ready.run(ready.run_sandbox(), "top", linux=_with(security))
+    with pytest.raises(grpc.RpcError) as refused:
+        exec_sync(ready, running, "/bin/ls")
+    assert 'exec: "/bin/ls": permission denied' in (refused.value.details() or "")
+    with pytest.raises(grpc.RpcError) as missing:
+        exec_sync(ready, running, "ls")
+    assert "executable file not found in $PATH" in (missing.value.details() or "")

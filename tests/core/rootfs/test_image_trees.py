@@ -7,7 +7,7 @@ from fakecri.core.image_registry import ImageContent, build_content
 from fakecri.core.rootfs.image_trees import image_tree
 from fakecri.core.views import View
 from tests.behaviour.steps import exec_sync
-from tests.core.machine import Machine, known_image
+from tests.core.machine import Machine, known_image, made_image
 from tests.support import Node
 
 
