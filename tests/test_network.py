@@ -1,6 +1,7 @@
 """Real clients of simulated servers, over this machine's loopback."""
 
 import http.client
+import os
 import re
 import socket
 import threading
@@ -25,13 +26,17 @@ from tests.support import create_request, node, raises_status, sandbox_config
 from tests.test_cli import serving
 
 PATIENCE_S = 20
+SUBNET = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 256}.0/24"
+"""Of this process alone, as others may run these tests too."""
+FIRST = SUBNET.replace(".0/24", ".2")
+SECOND = SUBNET.replace(".0/24", ".3")
 PACKAGE = Path(__file__).parents[1] / "fakecri"
 
 
 @pytest.fixture(params=["autojump", "rate"])
 def net(request: pytest.FixtureRequest) -> Iterator[Pods]:
     """A node whose pods real clients reach, under paces that leap and that run."""
-    with node("object", network="loopback", pace=request.param) as opened:
+    with node("object", network="loopback", pace=request.param, pod_subnets=(SUBNET,)) as opened:
         opened.pull("busybox")
         yield Pods(opened)
 
@@ -63,8 +68,10 @@ def read_all(connection: socket.socket) -> bytes:
     return bytes(content)
 
 
-def test_a_pod_has_an_address_of_the_loopback_block(net: Pods) -> None:
-    assert net.address(net.pod()) == "127.88.0.2"
+def test_a_pod_has_an_address_of_the_loopback_block() -> None:
+    with node("object", network="loopback") as opened:
+        net = Pods(opened)
+        assert net.address(net.pod()) == "127.88.0.2"
 
 
 def test_a_web_server_in_a_pod_is_reached_at_its_address(net: Pods) -> None:
@@ -248,7 +255,7 @@ def test_a_server_may_take_virtual_time_to_answer(net: Pods) -> None:
 
 
 def test_under_the_manual_pace_an_answer_waits_for_advance() -> None:
-    with node("object", network="loopback", pace="manual") as opened:
+    with node("object", network="loopback", pace="manual", pod_subnets=(SUBNET,)) as opened:
         opened.pull("busybox")
         net = Pods(opened)
         pod = net.pod()
@@ -341,7 +348,7 @@ def test_host_network_pods_see_the_real_listeners_and_others_do_not(net: Pods) -
 
 def test_nothing_listens_when_the_pods_are_gone() -> None:
     threads = threading.active_count()
-    with node("object", network="loopback") as opened:
+    with node("object", network="loopback", pod_subnets=(SUBNET,)) as opened:
         opened.pull("busybox")
         net = Pods(opened)
         pod = net.pod()
@@ -364,7 +371,7 @@ def test_nothing_listens_when_the_pods_are_gone() -> None:
     connection.close()
     left.close()
     with pytest.raises(ConnectionRefusedError):
-        dial("127.88.0.3", 7000)
+        dial(SECOND, 7000)
     assert threading.active_count() == threads
 
 
@@ -395,14 +402,14 @@ def test_the_subnet_on_loopback_can_be_chosen() -> None:
 
 
 def test_the_command_line_serves_pods_on_loopback(tmp_path: Path) -> None:
-    options = ("--network", "loopback", "--pod-subnet", "127.91.0.0/16", "--logs", "memory")
+    options = ("--network", "loopback", "--pod-subnet", SUBNET, "--logs", "memory")
     with serving("127.0.0.1:0", *options) as server, connect(server.endpoint) as channel:
         runtime, images = runtime_stub(channel), image_stub(channel)
         images.PullImage(pb.PullImageRequest(image=pb.ImageSpec(image="nginx")))
         pod = runtime.RunPodSandbox(pb.RunPodSandboxRequest(config=sandbox_config())).pod_sandbox_id
         container = runtime.CreateContainer(create_request(pod, image="nginx")).container_id
         runtime.StartContainer(pb.StartContainerRequest(container_id=container))
-        assert get("127.91.0.2", 80)[0] == 200
+        assert get(FIRST, 80)[0] == 200
         assert server.stop() == (0, "", "")
 
 
