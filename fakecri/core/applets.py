@@ -90,7 +90,7 @@ def _give_up(process: Process, name: str, applet: Applet, error: UsageError | Re
     if isinstance(error, Refusal):
         return complain(process, name, str(error), error.code)
     process.error(str(error).encode(errors="surrogateescape"))
-    return _show_usage(process, name, applet) or 1
+    return _show_usage(process, name, applet) or error.status
 
 
 def _show_usage(process: Process, name: str, applet: Applet) -> int:

@@ -18,6 +18,7 @@ from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.tools import TOOLS
+from fakecri.core.tools.text import TEXT_TOOLS
 
 NO_SHELL = "fakecri has no shell registered to run scripts"
 
@@ -185,6 +186,7 @@ def _shell_without_script(process: Process, _: Surroundings) -> Waits[int]:
 
 
 COMMANDS: Mapping[str, Applet] = {
+    **TEXT_TOOLS,
     **TOOLS,
     **NET_COMMANDS,
     "cat": Applet(concatenate, "[-nbvteA] [FILE]..."),

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 class UsageError(Exception):
     """The command line is wrong: a complaint, if any, and the usage are to be shown."""
 
+    status = 1
+    """What the command exits with."""
+
 
 @dataclass(slots=True)
 class Options:

@@ -1,0 +1,468 @@
+"""`cut`, `paste`, `fold`, `expand`, `unexpand`, `nl`, `rev`, `tac` and `wc`."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from fakecri.core.options import Options, UsageError, read_options
+from fakecri.core.processes import Process
+from fakecri.core.scheduler import Waits
+from fakecri.core.tools.text.regex import BadPatternError, compiled
+from fakecri.core.tools.text.streams import (
+    Complaints,
+    Lines,
+    Output,
+    Refusal,
+    number,
+    open_all,
+    readers,
+    report,
+    to_bytes,
+)
+
+_Change: TypeAlias = Callable[[bytes], bytes]
+_MOST = 2**31 - 1
+_TAB = 8
+
+
+def last_number(options: Options, letter: str, default: int, *, least: int = 0) -> int:
+    """Return the number that was given last for an option."""
+    values = [number(each, least=least, most=_MOST) for each in options.values(letter)]
+    return values[-1] if values else default
+
+
+# cut.
+
+
+def _ranges(text: str) -> list[tuple[int, int]]:
+    return [_range(each) for each in text.split(",")]
+
+
+def _range(text: str) -> tuple[int, int]:
+    if not text:
+        return (0, -1)
+    low, dash, high = text.partition("-")
+    if not low and not high and dash:
+        return (0, _MOST)
+    start = number(low, most=_MOST) if low else 1
+    start = max(start - 1, -1) if start else 0
+    if not dash:
+        return (start, start if int(low) else -1)
+    end = number(high, most=_MOST) if high else _MOST
+    if high and not end:
+        return (start, -1)
+    if high and end - 1 < start:
+        raise Refusal(f"{end}<{start}")
+    return (start, end - 1 if high else _MOST)
+
+
+def cut(process: Process) -> Waits[int]:
+    """Show parts of each line."""
+    options = read_options(process.spec.argv, "b:c:f:d:O:F:snD")
+    letters = options.letters
+    lists = [each for each in "bcfF" if each in letters]
+    if len(lists) > 1:
+        raise UsageError
+    if not lists:
+        raise Refusal("expected a list of bytes, characters, or fields")
+    way = lists[0]
+    if way in "bc" and "d" in letters:
+        raise Refusal("a delimiter may be specified only when operating on fields")
+    if way in "bc" and "s" in letters:
+        raise Refusal("suppressing non-delimited lines makes sense only when operating on fields")
+    ranges = _ranges(options.values(way)[-1])
+    if "D" not in letters:
+        ranges.sort()
+    return _cut(process, options, _Cutter(options, way, ranges))
+
+
+class _Cutter:
+    def __init__(self, options: Options, way: str, ranges: list[tuple[int, int]]) -> None:
+        self.way = way
+        self.ranges = ranges
+        self.suppress = "s" in options.letters
+        self.loose = "D" in options.letters
+        given = [to_bytes(each) for each in options.values("d")]
+        joined = [to_bytes(each) for each in options.values("O")]
+        self.separator = given[-1][:1] or b"\0" if given else b"\t"
+        self.regex = self.field_regex(given[-1] if given else b"[[:space:]]+")
+        default = b" " if way == "F" else self.separator
+        self.joint = joined[-1] if joined else default
+
+    def field_regex(self, text: bytes) -> re.Pattern[bytes]:
+        try:
+            return compiled(text, extended=True)
+        except BadPatternError as error:
+            raise Refusal(f"bad regex '{text.decode(errors='replace')}': {error}") from None
+
+    def chosen(self, parts: int) -> Iterator[int]:
+        """The wanted positions, each once unless they are shown as they were given."""
+        done = -1
+        for start, end in self.ranges:
+            first = start if self.loose else max(start, done + 1)
+            yield from range(first, min(end, parts - 1) + 1)
+            done = max(done, end)
+
+    def cut(self, line: bytes) -> bytes | None:
+        if self.way in "bc":
+            return b"".join(line[each : each + 1] for each in self.chosen(len(line)))
+        by_character = self.way == "f"
+        fields = line.split(self.separator) if by_character else self.regex.split(line)
+        if len(fields) == 1:
+            return None if self.suppress else line
+        return self.joint.join(fields[each] for each in self.chosen(len(fields)))
+
+
+def _cut(process: Process, options: Options, cutter: _Cutter) -> Waits[int]:
+    complaints = Complaints(process)
+    output = Output(process)
+    for _, reader in readers(process, options.operands, complaints):
+        lines = Lines(reader, output)
+        while line := (yield from _next(lines)):
+            shown = cutter.cut(line.removesuffix(b"\n"))
+            if shown is not None:
+                output.put(shown + b"\n")
+    yield from output.flush()
+    return complaints.status
+
+
+def _next(lines: Lines) -> Waits[bytes]:
+    """The next line; what cannot be read, as a directory, has none."""
+    try:
+        return (yield from lines.next())
+    except OSError:
+        return b""
+
+
+# paste.
+
+
+def paste(process: Process) -> Waits[int]:
+    """Join lines of several files, or those of one."""
+    options = read_options(process.spec.argv, "d:s")
+    given = options.values("d")
+    delimiters = [_joint(each) for each in re.findall(r"\\.|.", given[-1] if given else "\t")]
+    serial = "s" in options.letters
+    return _paste(process, options.operands, delimiters or [b""], serial=serial)
+
+
+def _joint(text: str) -> bytes:
+    special = {r"\n": b"\n", r"\t": b"\t", r"\\": b"\\", r"\0": b""}
+    return special.get(text, to_bytes(text))
+
+
+def _paste(
+    process: Process, paths: list[str], delimiters: list[bytes], *, serial: bool
+) -> Waits[int]:
+    output = Output(process)
+    opened = open_all(process, paths)
+    inputs: dict[int, Lines] = {id(each): Lines(each, output) for each in opened}
+    files = [inputs[id(each)] for each in opened]
+    if serial:
+        for lines in files:
+            yield from _paste_serially(lines, output, delimiters)
+    else:
+        yield from _paste_side_by_side(files, output, delimiters)
+    yield from output.flush()
+    return 0
+
+
+def _paste_serially(lines: Lines, output: Output, delimiters: list[bytes]) -> Waits[None]:
+    count = 0
+    line = yield from _next(lines)
+    while line:
+        following = yield from _next(lines)
+        if following:
+            output.put(line.removesuffix(b"\n") + delimiters[count % len(delimiters)])
+            count += 1
+        else:
+            output.put(line.removesuffix(b"\n") + b"\n")
+        line = following
+
+
+def _paste_side_by_side(files: list[Lines], output: Output, delimiters: list[bytes]) -> Waits[None]:
+    """A file that has ended has no place in a row any more, not even an empty one."""
+    active = list(enumerate(files))
+    while active:
+        shown, left = 0, []
+        for index, lines in active:
+            line = yield from _next(lines)
+            if not line:
+                continue
+            left.append((index, lines))
+            last = index == len(files) - 1
+            joint = b"\n" if last else delimiters[shown % len(delimiters)]
+            shown += 1
+            output.put(line.removesuffix(b"\n") + joint)
+        active = left
+
+
+# fold, expand, unexpand.
+
+
+def fold(process: Process) -> Waits[int]:
+    """Wrap lines."""
+    argv = process.spec.argv
+    if len(argv) > 1 and re.fullmatch(r"-[0-9]+", argv[1]):
+        argv = (argv[0], "-w", argv[1][1:], *argv[2:])
+    options = read_options(argv, "bsw:")
+    width = last_number(options, "w", 80, least=1)
+    folder = _Folder(width, options.letters)
+    return _map_lines(process, options.operands, folder.fold)
+
+
+class _Folder:
+    def __init__(self, width: int, letters: set[str]) -> None:
+        self.width = width
+        self.letters = letters
+
+    def fold(self, line: bytes) -> bytes:
+        text = line.removesuffix(b"\n")
+        shown: list[bytes] = []
+        held, column = bytearray(), 0
+        for code in text:
+            wider = self.after(column, code)
+            if wider > self.width and held:
+                kept = self.broken(held)
+                shown.append(bytes(held) + b"\n")
+                held, column = kept, self.columns(kept)
+                wider = self.after(column, code)
+            held.append(code)
+            column = wider
+        return b"".join(shown) + bytes(held) + line[len(text) :]
+
+    def broken(self, held: bytearray) -> bytearray:
+        """Take away what follows the last blank, where breaks are at blanks."""
+        if "s" not in self.letters:
+            return bytearray()
+        last = max(held.rfind(b" "), held.rfind(b"\t"))
+        if last < 0:
+            return bytearray()
+        kept = held[last + 1 :]
+        del held[last + 1 :]
+        return kept
+
+    def columns(self, text: bytearray) -> int:
+        column = 0
+        for code in text:
+            column = self.after(column, code)
+        return column
+
+    def after(self, column: int, code: int) -> int:
+        if "b" in self.letters:
+            return column + 1
+        if code == ord("\b"):
+            return max(0, column - 1)
+        if code == ord("\r"):
+            return 0
+        if code == ord("\t"):
+            return column + _TAB - column % _TAB
+        return column + 1
+
+
+def _map_lines(process: Process, paths: list[str], change: _Change) -> Waits[int]:
+    complaints = Complaints(process)
+    output = Output(process)
+    for path, reader in readers(process, paths, complaints):
+        lines = Lines(reader, output)
+        try:
+            while line := (yield from lines.next()):
+                output.put(change(line))
+        except OSError:
+            report(process, f"{path}: Input/output error")
+            complaints.status = 1
+        yield from output.flush()
+    return complaints.status
+
+
+def expand(process: Process) -> Waits[int]:
+    """Turn tabs into spaces."""
+    long = {"initial": "i", "tabs": "t"}
+    options = read_options(process.spec.argv, "it:", long)
+    width = last_number(options, "t", _TAB, least=1)
+    initial = "i" in options.letters
+
+    def change(line: bytes) -> bytes:
+        start = len(line) - len(line.lstrip(b" \t")) if initial else len(line)
+        return line[:start].expandtabs(width) + line[start:]
+
+    return _map_lines(process, options.operands, change)
+
+
+def unexpand(process: Process) -> Waits[int]:
+    """Turn spaces into tabs."""
+    long = {"first-only": "f", "tabs": "t", "all": "a"}
+    options = read_options(process.spec.argv, "ft:a", long)
+    width = last_number(options, "t", _TAB, least=1)
+    everywhere = bool(options.letters & set("at")) and "f" not in options.letters
+
+    def change(line: bytes) -> bytes:
+        return _unexpanded(line, width, everywhere=everywhere)
+
+    return _map_lines(process, options.operands, change)
+
+
+def _unexpanded(line: bytes, width: int, *, everywhere: bool) -> bytes:
+    shown = bytearray()
+    column = 0
+    for blanks, text in re.findall(rb"([ \t]*)([^ \t]*)", line):
+        end = column
+        for code in blanks:
+            end = end + 1 if code == ord(" ") else end + width - end % width
+        if blanks and (everywhere or not shown):
+            tabs = end // width - column // width
+            spaces = end % width if tabs else end - column
+            shown += b"\t" * tabs + b" " * spaces
+        else:
+            shown += blanks
+        shown += text
+        column = end + len(text)
+    return bytes(shown)
+
+
+# nl, rev, tac, wc.
+
+
+def nl(process: Process) -> Waits[int]:
+    """Number lines."""
+    long = {"body-numbering": "b", "line-increment": "i", "number-separator": "s"}
+    long |= {"starting-line-number": "v", "number-width": "w"}
+    options = read_options(process.spec.argv, "pw:s:v:i:b:l:n:", long)
+    width = last_number(options, "w", 6)
+    value = last_number(options, "v", 1)
+    increment = last_number(options, "i", 1)
+    separator = to_bytes([*("\t",), *options.values("s")][-1])
+    style = ["t", *options.values("b")][-1][:1]
+    blank = b" " * (width + len(separator))
+
+    def change(line: bytes) -> bytes:
+        nonlocal value
+        text = line.removesuffix(b"\n")
+        if style == "a" or (style == "t" and text):
+            text = b"%*d" % (width, value) + separator + text
+            value += increment
+        else:
+            text = blank + text
+        return text + b"\n"
+
+    return _numbered(process, options.operands, change)
+
+
+def _numbered(process: Process, paths: list[str], change: _Change) -> Waits[int]:
+    complaints = Complaints(process)
+    output = Output(process)
+    for _, reader in readers(process, paths, complaints):
+        lines = Lines(reader, output)
+        while line := (yield from _next(lines)):
+            output.put(change(line))
+    yield from output.flush()
+    return complaints.status
+
+
+def rev(process: Process) -> Waits[int]:
+    """Turn each line around."""
+    options = read_options(process.spec.argv, "")
+
+    def change(line: bytes) -> bytes:
+        text = line.removesuffix(b"\n")
+        return text[::-1] + line[len(text) :]
+
+    return _numbered(process, options.operands, change)
+
+
+def tac(process: Process) -> Waits[int]:
+    """Show the lines from the last to the first."""
+    options = read_options(process.spec.argv, "")
+    return _tac(process, options.operands)
+
+
+def _tac(process: Process, paths: list[str]) -> Waits[int]:
+    complaints = Complaints(process)
+    output = Output(process)
+    for path, reader in readers(process, paths, complaints):
+        try:
+            lines = yield from Lines(reader, output).all()
+        except OSError as error:
+            complaints(path, error)
+            continue
+        for line in reversed(lines):
+            output.put(line)
+        yield from output.flush()
+    return complaints.status
+
+
+_WORD = re.compile(rb"[^ \t\n\r\f\v]+")
+
+
+class _Counts:
+    """What `wc` counts."""
+
+    def __init__(self) -> None:
+        self.lines = self.words = self.bytes = self.longest = self.column = 0
+        self.in_word = False
+
+    def add(self, chunk: bytes) -> None:
+        self.lines += chunk.count(b"\n")
+        self.bytes += len(chunk)
+        # A control character neither makes a word nor ends one.
+        for code in chunk:
+            self.character(code)
+
+    def character(self, code: int) -> None:
+        if ord("!") <= code <= ord("~"):
+            self.column += 1
+            self.words += not self.in_word
+            self.in_word = True
+            return
+        if code == ord(" "):
+            self.column += 1
+        elif code == ord("\t"):
+            self.column += _TAB - self.column % _TAB
+        elif code in b"\n\r\f":
+            self.end_line()
+        elif code not in b"\v":
+            return
+        self.in_word = False
+
+    def end_line(self) -> None:
+        self.longest = max(self.longest, self.column)
+        self.column = 0
+
+    def shown(self, letters: set[str]) -> list[int]:
+        counts = {"l": self.lines, "w": self.words, "m": self.bytes, "c": self.bytes}
+        counts["L"] = self.longest
+        return [counts[each] for each in "lwmcL" if each in letters]
+
+
+def wc(process: Process) -> Waits[int]:
+    """Count lines, words, bytes."""
+    options = read_options(process.spec.argv, "lwmcL")
+    return _wc(process, options.operands, options.letters or set("lwc"))
+
+
+def _wc(process: Process, paths: list[str], letters: set[str]) -> Waits[int]:
+    complaints = Complaints(process)
+    rows: list[_Counts] = []
+    for path, reader in readers(process, paths, complaints):
+        counts = _Counts()
+        try:
+            while chunk := (yield from reader.read()):
+                counts.add(chunk)
+        except OSError as error:
+            complaints(path, error)
+        counts.end_line()
+        rows.append(counts)
+        process.write(_row(counts.shown(letters), path if paths else "", alone=len(paths) < 2))  # noqa: PLR2004  # files
+    if len(paths) > 1:
+        columns = [each.shown(letters) for each in rows]
+        totals = [sum(each) for each in zip(*columns, strict=True)] or [0] * len(letters)
+        if "L" in letters and rows:
+            totals[-1] = max(each.longest for each in rows)
+        process.write(_row(totals, "total", alone=False))
+    return complaints.status
+
+
+def _row(counts: list[int], name: str, *, alone: bool) -> bytes:
+    form = "{}" if len(counts) == 1 and alone else "{:9d}"
+    text = " ".join(form.format(each) for each in counts)
+    return to_bytes(f"{text}{' ' + name if name else ''}\n")

@@ -1,0 +1,524 @@
+"""`sed`: edits a stream line by line, one line ahead of what it shows at most."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fakecri.core.options import Options, UsageError, read_options
+from fakecri.core.processes import Process
+from fakecri.core.scheduler import Waits
+from fakecri.core.tools.text.sed_script import Address, Instruction, Replacement, Script
+from fakecri.core.tools.text.streams import (
+    Lines,
+    Output,
+    Refusal,
+    close_operand,
+    create,
+    open_operand,
+    read_all,
+    report,
+    spin,
+    to_bytes,
+)
+from fakecri.core.views import OpenFile
+
+if TYPE_CHECKING:
+    from fakecri.core.pipes import Reader
+
+_PATIENCE = 100_000
+"""Jumps without a new line after which a script is taken to run for good."""
+
+
+class _Input:
+    """The lines of all operands, with the last one known as such."""
+
+    def __init__(self, process: Process, paths: list[str], output: Output) -> None:
+        self.process = process
+        self.output = output
+        self.paths = list(paths)
+        self.lines: Lines | None = None
+        self.reader: Reader | None = None
+        self.ahead: bytes | None = None
+        self.status = 0
+
+    def next(self) -> Waits[bytes]:
+        """Wait for the next line; `b""` where there is none."""
+        if self.ahead is not None:
+            line, self.ahead = self.ahead, None
+            return line
+        return (yield from self._read())
+
+    def is_last(self) -> Waits[bool]:
+        """Whether no line follows: this has to wait for the next."""
+        if self.ahead is None:
+            self.ahead = yield from self._read()
+        return not self.ahead
+
+    def _read(self) -> Waits[bytes]:
+        while True:
+            if self.lines is None and not self._open():
+                return b""
+            try:
+                line = (yield from self.lines.next()) if self.lines else b""
+            except OSError:  # a directory has no lines
+                line = b""
+            if line:
+                return line
+            if self.reader is not None:
+                close_operand(self.reader, self.process)
+            self.lines = self.reader = None
+
+    def _open(self) -> bool:
+        while self.paths:
+            path = self.paths.pop(0)
+            try:
+                self.reader = open_operand(self.process, path)
+            except OSError as error:
+                report(self.process, f"{path}: {error.strerror}")
+                self.status = 1
+                continue
+            self.lines = Lines(self.reader, self.output)
+            return True
+        return False
+
+
+class _Editor:
+    """A script at work on one stream."""
+
+    def __init__(self, process: Process, script: list[Instruction], *, quiet: bool) -> None:
+        self.process = process
+        self.script = script
+        self.quiet = quiet
+        self.files: dict[str, OpenFile] = {}
+        self.output = Output(process)
+        self.number = 0
+        self.held = b""
+        self.space = b""
+        self.newline = True
+        self.substituted = False
+        self.last_regex: re.Pattern[bytes] | None = None
+        self.appended: list[tuple[str, bytes]] = []
+        self.quit: int | None = None
+        self.unended = False
+        """Whether what was written last has no newline."""
+        self.input: _Input
+
+    def open_files(self) -> None:
+        for each in self.script:
+            path = each.text.decode(errors="surrogateescape") if each.name == "w" else None
+            if each.replacement is not None:
+                path = each.replacement.path
+            if path and path not in self.files and path not in _STREAMS:
+                self.files[path] = create(self.process, path)
+
+    def run(self, paths: list[str], output: Output | None = None) -> Waits[int]:
+        """Edit the concatenation of some files; return the status."""
+        self.output = output or self.output
+        self.input = _Input(self.process, paths, self.output)
+        while self.quit is None:
+            line = yield from self.input.next()
+            if not line:
+                break
+            self.take(line)
+            yield from self.cycle()
+        yield from self.output.flush()
+        return self.quit or self.input.status
+
+    def take(self, line: bytes) -> None:
+        self.number += 1
+        self.newline = line.endswith(b"\n")
+        self.space = line.removesuffix(b"\n")
+
+    def put(self, text: bytes, *, newline: bool = True, to: OpenFile | None = None) -> None:
+        if to is not None:
+            to.write(text + b"\n" if newline else text)
+            return
+        if self.unended:
+            self.output.put(b"\n")
+        self.output.put(text + b"\n" if newline else text)
+        self.unended = not newline
+
+    def cycle(self) -> Waits[None]:
+        """Run the script on the pattern space, again for as long as `D` restarts it."""
+        restart = True
+        while restart:
+            restart = False
+            outcome = yield from self.execute()
+            if outcome not in {"delete", "restart", "silent"} and not self.quiet:
+                self.put(self.space, newline=self.newline)
+            if outcome != "silent":
+                yield from self.append()
+            restart = outcome == "restart"
+
+    def append(self) -> Waits[None]:
+        appended, self.appended = self.appended, []
+        for kind, text in appended:
+            if kind == "text":
+                self.put(text.removesuffix(b"\n"))
+                continue
+            try:
+                reader = open_operand(self.process, text.decode(errors="surrogateescape"))
+                content = yield from read_all(reader)
+                close_operand(reader, self.process)
+            except OSError:
+                continue
+            if content:
+                self.put(content.removesuffix(b"\n"), newline=content.endswith(b"\n"))
+
+    def execute(self) -> Waits[str]:
+        at, jumps = 0, 0
+        self.substituted = False
+        while at < len(self.script):
+            each = self.script[at]
+            at += 1
+            applies = yield from self.applies(each)
+            if applies == each.inverted:
+                at = each.target if each.name == "{" else at
+                continue
+            if each.name in _JUMPS:
+                taken = each.name == "b" or self.substituted == (each.name == "t")
+                self.substituted = self.substituted and each.name == "b"
+                jumps += 1
+                if jumps > _PATIENCE:
+                    yield from spin(self.process)
+                at = each.target if taken else at
+                continue
+            if each.name in {"n", "N"}:
+                jumps = 0
+                outcome = yield from _next_line(self, each)
+            else:
+                outcome = _DOERS[each.name](self, each)
+            if outcome:
+                return outcome
+        return ""
+
+    # Addresses.
+
+    def applies(self, each: Instruction) -> Waits[bool]:
+        if each.start is None:
+            return True
+        if each.end is None:
+            return (yield from self.matches(each.start))
+        if each.active_until is None:
+            if not (yield from self.matches(each.start)):
+                return False
+            self.begin(each, each.end)
+            return True
+        return (yield from self.goes_on(each, each.end))
+
+    def begin(self, each: Instruction, end: Address) -> None:
+        until = -1
+        if end.kind == "line":
+            until = end.number
+        elif end.kind == "more":
+            until = self.number + end.number
+        elif end.kind == "multiple":
+            until = -(-self.number // end.number) * end.number if end.number else self.number
+        each.active_until = None if 0 <= until <= self.number else until
+
+    def goes_on(self, each: Instruction, end: Address) -> Waits[bool]:
+        until = each.active_until
+        if until is not None and until >= 0:
+            if self.number >= until:
+                each.active_until = None
+            if self.number > until:
+                return bool(each.start) and (yield from self.applies(each))
+            return True
+        if (yield from self.matches(end)):
+            each.active_until = None
+        return True
+
+    def matches(self, address: Address) -> Waits[bool]:
+        if address.kind == "line":
+            return self.number == address.number
+        if address.kind == "step":
+            if address.step:
+                past = self.number - address.number
+                return past >= 0 and past % address.step == 0
+            return self.number == address.number
+        if address.kind == "last":
+            return (yield from self.input.is_last())
+        return self.regex(address.regex).search(self.space) is not None
+
+    def regex(self, regex: re.Pattern[bytes] | None) -> re.Pattern[bytes]:
+        """An empty pattern is the one that was used last."""
+        regex = regex or self.last_regex
+        if regex is None:
+            raise Refusal("no previous regexp")
+        self.last_regex = regex
+        return regex
+
+
+_STREAMS = {"/dev/stdout", "/dev/stderr"}
+_JUMPS = {"b", "t", "T"}
+
+
+def _block(_: _Editor, __: Instruction) -> str:
+    return ""
+
+
+def _simple(editor: _Editor, each: Instruction) -> str:
+    """The commands that change or show the spaces."""
+    space, name = editor.space, each.name
+    if name == "p":
+        editor.put(space)
+    elif name == "P":
+        editor.put(space.partition(b"\n")[0])
+    elif name == "=":
+        editor.put(b"%d" % editor.number)
+    elif name == "l":
+        editor.put(_visible(space))
+    elif name == "y" and each.table is not None:
+        editor.space = space.translate(each.table)
+    elif name == "z":
+        editor.space = b""
+    else:
+        _exchange(editor, name)
+    return ""
+
+
+def _exchange(editor: _Editor, name: str) -> None:
+    if name == "h":
+        editor.held = editor.space
+    elif name == "H":
+        editor.held += b"\n" + editor.space
+    elif name == "g":
+        editor.space = editor.held
+    elif name == "G":
+        editor.space += b"\n" + editor.held
+    else:
+        editor.space, editor.held = editor.held, editor.space
+
+
+def _delete(editor: _Editor, each: Instruction) -> str:
+    if each.name == "d" or b"\n" not in editor.space:
+        return "delete"
+    editor.space = editor.space.partition(b"\n")[2]
+    return "restart"
+
+
+def _text(editor: _Editor, each: Instruction) -> str:
+    if each.name == "a":
+        editor.appended.append(("text", each.text))
+        return ""
+    if each.name == "i":
+        editor.put(each.text.removesuffix(b"\n"))
+        return ""
+    if each.end is None or each.active_until is None or each.inverted:
+        editor.put(each.text.removesuffix(b"\n"))
+    return "delete"
+
+
+def _files(editor: _Editor, each: Instruction) -> str:
+    if each.name == "r":
+        editor.appended.append(("file", each.text))
+    else:
+        _write(editor, each.text.decode(errors="surrogateescape"))
+    return ""
+
+
+def _write(editor: _Editor, path: str) -> None:
+    if path == "/dev/stdout":
+        editor.put(editor.space, newline=editor.newline)
+    elif path == "/dev/stderr":
+        editor.process.error(editor.space + b"\n")
+    else:
+        editor.put(editor.space, newline=editor.newline, to=editor.files[path])
+
+
+def _next_line(editor: _Editor, each: Instruction) -> Waits[str]:
+    if (yield from editor.input.is_last()):
+        editor.quit = 0
+        return "end"  # as GNU does it, also N shows the pattern space where it finds no line
+    if each.name == "n":
+        if not editor.quiet:
+            editor.put(editor.space, newline=editor.newline)
+        yield from editor.append()
+        editor.take((yield from editor.input.next()))
+        return ""
+    yield from editor.append()
+    space = editor.space
+    editor.take((yield from editor.input.next()))
+    editor.space = space + b"\n" + editor.space
+    return ""
+
+
+def _quit(editor: _Editor, each: Instruction) -> str:
+    editor.quit = each.status
+    return "silent" if each.name == "Q" else "end"
+
+
+def _substitute(editor: _Editor, each: Instruction) -> str:
+    replacement = each.replacement
+    if replacement is None:
+        return ""
+    changed = _substituted(editor.regex(each.regex), replacement, editor.space)
+    if changed is not None:
+        editor.space = changed
+        editor.substituted = True
+        if replacement.shown:
+            editor.put(editor.space)
+        if replacement.path is not None:
+            _write(editor, replacement.path)
+    return ""
+
+
+def _substituted(regex: re.Pattern[bytes], replacement: Replacement, text: bytes) -> bytes | None:
+    parts: list[bytes] = []
+    end, count = 0, 0
+    for match in _matches(regex, text):
+        count += 1
+        if count < replacement.first:
+            continue
+        parts += [text[end : match.start()], _expanded(replacement, match)]
+        end = match.end()
+        if replacement.first:
+            break
+    return b"".join([*parts, text[end:]]) if parts else None
+
+
+def _matches(regex: re.Pattern[bytes], text: bytes) -> Iterator[re.Match[bytes]]:
+    """As POSIX counts them: no empty match right after another."""
+    at, last_end = 0, -1
+    while at <= len(text):
+        match = regex.search(text, at)
+        if match is None:
+            return
+        if match[0] or match.start() != last_end:
+            yield match
+            last_end = match.end()
+        at = match.end() if match[0] else match.end() + 1
+
+
+def _group(match: re.Match[bytes], group: int) -> bytes:
+    """What a group matched; nothing where there is no such group."""
+    return (match[group] or b"") if group <= match.re.groups else b""
+
+
+def _expanded(replacement: Replacement, match: re.Match[bytes]) -> bytes:
+    expanded, case, once = b"", b"E", b""
+    for _, part in replacement.parts:
+        if _ == "case" and isinstance(part, bytes):
+            if part in b"ul":
+                once = part
+            else:
+                case, once = part, b""
+            continue
+        text = part if isinstance(part, bytes) else _group(match, part)
+        text = {b"U": text.upper(), b"L": text.lower()}.get(case, text)
+        if once and text:
+            first = text[:1].upper() if once == b"u" else text[:1].lower()
+            text, once = first + text[1:], b""
+        expanded += text
+    return expanded
+
+
+_NAMED = {7: b"\\a", 8: b"\\b", 9: b"\\t", 10: b"\\n", 11: b"\\v", 12: b"\\f", 13: b"\\r"}
+
+
+def _visible(space: bytes) -> bytes:
+    named = {92: b"\\\\", **_NAMED}
+    shown = (named.get(each) or _character(each) for each in space)
+    return b"".join(shown) + b"$"
+
+
+def _character(code: int) -> bytes:
+    return bytes([code]) if 32 <= code < 127 else b"\\%03o" % code  # noqa: PLR2004  # printable
+
+
+_DOERS = {
+    "{": _block,
+    **dict.fromkeys("pP=lyzhHgGx", _simple),
+    **dict.fromkeys("dD", _delete),
+    **dict.fromkeys("aic", _text),
+    **dict.fromkeys("rw", _files),
+    **dict.fromkeys("qQ", _quit),
+    "s": _substitute,
+}
+
+
+def sed(process: Process) -> Waits[int]:
+    """Edit stdin, or files, into stdout or in place."""
+    long = {"in-place": "i", "regexp-extended": "r", "quiet": "n", "silent": "n"}
+    long |= {"expression": "e", "file": "f"}
+    options = read_options(process.spec.argv, "i::rEnse:f:", long)
+    return _run(process, options)
+
+
+def _run(process: Process, options: Options) -> Waits[int]:
+    letters = options.letters
+    script = Script(extended=bool(letters & set("rE")))
+    paths = list(options.operands)
+    given = [each for each in options.given if each[0] in {"e", "f"}]
+    if not given:
+        if not paths:
+            raise UsageError
+        given = [("e", paths.pop(0))]
+    parts = yield from _parts(process, given)
+    quiet = "n" in letters or parts.startswith(b"#n\n")
+    script.add(parts)
+    editor = _Editor(process, script.finish(), quiet=quiet)
+    editor.open_files()
+    if "i" not in letters:
+        status = yield from editor.run(paths or ["-"])
+    else:
+        status = yield from _in_place(process, editor, paths, options.values("i")[-1])
+    for file in editor.files.values():
+        file.close()
+    return status
+
+
+def _parts(process: Process, given: list[tuple[str, str]]) -> Waits[bytes]:
+    parts: list[bytes] = []
+    for letter, value in given:
+        if letter == "e":
+            parts.append(to_bytes(value))
+            continue
+        try:
+            reader = open_operand(process, value)
+            parts.append((yield from read_all(reader)).removesuffix(b"\n"))
+            close_operand(reader, process)
+        except OSError as error:
+            raise Refusal(f"{value}: {error.strerror}") from None
+    return b"\n".join(parts)
+
+
+class _Kept(Output):
+    """Output that is kept for a file."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
+        self.kept: list[bytes] = []
+
+    def put(self, output: bytes) -> None:
+        self.kept.append(output)
+
+
+def _in_place(process: Process, editor: _Editor, paths: list[str], suffix: str) -> Waits[int]:
+    if not paths:
+        raise Refusal("no input files")
+    status = 0
+    for path in paths:
+        kept = _Kept(process)
+        editor.number = 0
+        editor.unended = False
+        code = yield from editor.run([path], kept)
+        status = status or code
+        if editor.input.status:
+            continue
+        _replace(process, path, b"".join(kept.kept), suffix)
+        if editor.quit is not None:
+            break
+    return status
+
+
+def _replace(process: Process, path: str, content: bytes, suffix: str) -> None:
+    files = process.files
+    try:
+        if suffix:
+            files.rename(path, path.replace(path, path + suffix))
+        files.write(path, content)
+    except OSError as error:
+        raise Refusal(f"{path}: {error.strerror}") from None
