@@ -9,12 +9,12 @@ from typing import Any, NamedTuple, cast
 
 from fakecri.core.applets import Surroundings, bound
 from fakecri.core.commands import COMMANDS
-from fakecri.core.files import path_error
+from fakecri.core.paths import path_error
 from fakecri.core.pipes import Reader
 from fakecri.core.processes import Process, ProcessSpec, Stdin
 from fakecri.core.scheduler import SECOND_NS, Scheduler, Waits
 from fakecri.core.userlands import find_userland
-from fakecri.core.views import OpenFile, Stat, View
+from fakecri.core.views import Opened, Stat, View
 
 START_NS = 1_000 * SECOND_NS
 WALL_NS = 1_795_475_948 * SECOND_NS
@@ -44,14 +44,14 @@ class Files(View):
             return "dir"
         raise path_error(ENOENT, path)
 
-    def open(self, path: str, flags: str, mode: int = 0o666) -> OpenFile:  # noqa: ARG002  # there are none
+    def open(self, path: str, flags: str, mode: int = 0o666) -> Opened:  # noqa: ARG002  # there are none
         if flags != "r":
             if "/" in path and not self.is_dir(path.rpartition("/")[0]):
                 raise path_error(ENOENT, path)
             self.tree[path] = b""
             self.inodes[path] = len(self.inodes) + 1
         kind = self.kind(path)
-        return cast("OpenFile", _Open(self.tree, path.removeprefix("./"), kind))
+        return cast("Opened", _Open(self.tree, path.removeprefix("./"), kind))
 
     def read(self, path: str) -> bytes:
         if self.kind(path) == "dir":
@@ -103,8 +103,8 @@ class _Open:
         self.content = self.tree.get(self.path, self.content)
         chunk = self.content[self.at :][:7]  # small, so that lines come in pieces
         self.at += len(chunk)
+        yield from ()
         return chunk
-        yield
 
     def unread(self, chunk: bytes) -> None:
         self.at -= len(chunk)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from fakecri.core.applets import Applet
 from fakecri.core.tools.text.characters import strings, tr
-from fakecri.core.tools.text.columns import cut, expand, fold, nl, paste, rev, tac, unexpand, wc
+from fakecri.core.tools.text.columns import expand, fold, nl, rev, tac, unexpand, wc
 from fakecri.core.tools.text.comparing import cmp, diff
 from fakecri.core.tools.text.ends import head, tail
+from fakecri.core.tools.text.fields import cut, paste
 from fakecri.core.tools.text.grep import egrep, fgrep, grep
 from fakecri.core.tools.text.ordering import comm, join, sort, uniq
 from fakecri.core.tools.text.sed import sed

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from fakecri.core.options import Options, UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
-from fakecri.core.tools.text.columns import last_number
 from fakecri.core.tools.text.streams import (
     STDIN,
     Refusal,
     close_operand,
+    last_number,
     number,
     open_operand,
     read_all,

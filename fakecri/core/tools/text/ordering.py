@@ -10,13 +10,13 @@ from typing import Any
 from fakecri.core.options import Options, UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
-from fakecri.core.tools.text.columns import last_number
 from fakecri.core.tools.text.streams import (
     STDIN,
     Lines,
     Output,
     Refusal,
     create,
+    last_number,
     open_all,
     read_all,
 )

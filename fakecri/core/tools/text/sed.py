@@ -1,85 +1,27 @@
 """`sed`: edits a stream line by line, one line ahead of what it shows at most."""
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from fakecri.core.options import Options, UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
-from fakecri.core.tools.text.sed_script import Address, Instruction, Replacement, Script
+from fakecri.core.tools.text.sed_input import Input, Kept
+from fakecri.core.tools.text.sed_script import Address, Instruction, Script
 from fakecri.core.tools.text.streams import (
-    Lines,
     Output,
     Refusal,
     close_operand,
     create,
     open_operand,
     read_all,
-    report,
     spin,
     to_bytes,
 )
+from fakecri.core.tools.text.substitution import substituted, visible
 from fakecri.core.views import OpenFile
-
-if TYPE_CHECKING:
-    from fakecri.core.pipes import Reader
 
 _PATIENCE = 100_000
 """Jumps without a new line after which a script is taken to run for good."""
-
-
-class _Input:
-    """The lines of all operands, with the last one known as such."""
-
-    def __init__(self, process: Process, paths: list[str], output: Output) -> None:
-        self.process = process
-        self.output = output
-        self.paths = list(paths)
-        self.lines: Lines | None = None
-        self.reader: Reader | None = None
-        self.ahead: bytes | None = None
-        self.status = 0
-
-    def next(self) -> Waits[bytes]:
-        """Wait for the next line; `b""` where there is none."""
-        if self.ahead is not None:
-            line, self.ahead = self.ahead, None
-            return line
-        return (yield from self._read())
-
-    def is_last(self) -> Waits[bool]:
-        """Whether no line follows: this has to wait for the next."""
-        if self.ahead is None:
-            self.ahead = yield from self._read()
-        return not self.ahead
-
-    def _read(self) -> Waits[bytes]:
-        while True:
-            if self.lines is None and not self._open():
-                return b""
-            try:
-                line = (yield from self.lines.next()) if self.lines else b""
-            except OSError:  # a directory has no lines
-                line = b""
-            if line:
-                return line
-            if self.reader is not None:
-                close_operand(self.reader, self.process)
-            self.lines = self.reader = None
-
-    def _open(self) -> bool:
-        while self.paths:
-            path = self.paths.pop(0)
-            try:
-                self.reader = open_operand(self.process, path)
-            except OSError as error:
-                report(self.process, f"{path}: {error.strerror}")
-                self.status = 1
-                continue
-            self.lines = Lines(self.reader, self.output)
-            return True
-        return False
 
 
 class _Editor:
@@ -101,7 +43,7 @@ class _Editor:
         self.quit: int | None = None
         self.unended = False
         """Whether what was written last has no newline."""
-        self.input: _Input
+        self.input: Input
 
     def open_files(self) -> None:
         for each in self.script:
@@ -114,7 +56,7 @@ class _Editor:
     def run(self, paths: list[str], output: Output | None = None) -> Waits[int]:
         """Edit the concatenation of some files; return the status."""
         self.output = output or self.output
-        self.input = _Input(self.process, paths, self.output)
+        self.input = Input(self.process, paths, self.output)
         while self.quit is None:
             line = yield from self.input.next()
             if not line:
@@ -267,7 +209,7 @@ def _simple(editor: _Editor, each: Instruction) -> str:
     elif name == "=":
         editor.put(b"%d" % editor.number)
     elif name == "l":
-        editor.put(_visible(space))
+        editor.put(visible(space))
     elif name == "y" and each.table is not None:
         editor.space = space.translate(each.table)
     elif name == "z":
@@ -352,7 +294,7 @@ def _substitute(editor: _Editor, each: Instruction) -> str:
     replacement = each.replacement
     if replacement is None:
         return ""
-    changed = _substituted(editor.regex(each.regex), replacement, editor.space)
+    changed = substituted(editor.regex(each.regex), replacement, editor.space)
     if changed is not None:
         editor.space = changed
         editor.substituted = True
@@ -361,69 +303,6 @@ def _substitute(editor: _Editor, each: Instruction) -> str:
         if replacement.path is not None:
             _write(editor, replacement.path)
     return ""
-
-
-def _substituted(regex: re.Pattern[bytes], replacement: Replacement, text: bytes) -> bytes | None:
-    parts: list[bytes] = []
-    end, count = 0, 0
-    for match in _matches(regex, text):
-        count += 1
-        if count < replacement.first:
-            continue
-        parts += [text[end : match.start()], _expanded(replacement, match)]
-        end = match.end()
-        if replacement.first:
-            break
-    return b"".join([*parts, text[end:]]) if parts else None
-
-
-def _matches(regex: re.Pattern[bytes], text: bytes) -> Iterator[re.Match[bytes]]:
-    """As POSIX counts them: no empty match right after another."""
-    at, last_end = 0, -1
-    while at <= len(text):
-        match = regex.search(text, at)
-        if match is None:
-            return
-        if match[0] or match.start() != last_end:
-            yield match
-            last_end = match.end()
-        at = match.end() if match[0] else match.end() + 1
-
-
-def _group(match: re.Match[bytes], group: int) -> bytes:
-    """What a group matched; nothing where there is no such group."""
-    return (match[group] or b"") if group <= match.re.groups else b""
-
-
-def _expanded(replacement: Replacement, match: re.Match[bytes]) -> bytes:
-    expanded, case, once = b"", b"E", b""
-    for _, part in replacement.parts:
-        if _ == "case" and isinstance(part, bytes):
-            if part in b"ul":
-                once = part
-            else:
-                case, once = part, b""
-            continue
-        text = part if isinstance(part, bytes) else _group(match, part)
-        text = {b"U": text.upper(), b"L": text.lower()}.get(case, text)
-        if once and text:
-            first = text[:1].upper() if once == b"u" else text[:1].lower()
-            text, once = first + text[1:], b""
-        expanded += text
-    return expanded
-
-
-_NAMED = {7: b"\\a", 8: b"\\b", 9: b"\\t", 10: b"\\n", 11: b"\\v", 12: b"\\f", 13: b"\\r"}
-
-
-def _visible(space: bytes) -> bytes:
-    named = {92: b"\\\\", **_NAMED}
-    shown = (named.get(each) or _character(each) for each in space)
-    return b"".join(shown) + b"$"
-
-
-def _character(code: int) -> bytes:
-    return bytes([code]) if 32 <= code < 127 else b"\\%03o" % code  # noqa: PLR2004  # printable
 
 
 _DOERS = {
@@ -483,25 +362,12 @@ def _parts(process: Process, given: list[tuple[str, str]]) -> Waits[bytes]:
     return b"\n".join(parts)
 
 
-class _Kept(Output):
-    """Output that is kept for a file."""
-
-    __slots__ = ("kept",)
-
-    def __init__(self, process: Process) -> None:
-        super().__init__(process)
-        self.kept: list[bytes] = []
-
-    def put(self, output: bytes) -> None:
-        self.kept.append(output)
-
-
 def _in_place(process: Process, editor: _Editor, paths: list[str], suffix: str) -> Waits[int]:
     if not paths:
         raise Refusal("no input files")
     status = 0
     for path in paths:
-        kept = _Kept(process)
+        kept = Kept(process)
         editor.number = 0
         editor.unended = False
         code = yield from editor.run([path], kept)
@@ -518,7 +384,7 @@ def _replace(process: Process, path: str, content: bytes, suffix: str) -> None:
     files = process.files
     try:
         if suffix:
-            files.rename(path, path.replace(path, path + suffix))
+            files.rename(path, path + suffix)
         files.write(path, content)
     except OSError as error:
         raise Refusal(f"{path}: {error.strerror}") from None

@@ -7,11 +7,11 @@ from string import ascii_lowercase
 from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
-from fakecri.core.tools.text.columns import last_number
 from fakecri.core.tools.text.streams import (
     STDIN,
     Refusal,
     create,
+    last_number,
     number,
     open_all,
     read_all,

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from fakecri.core.applets import Command, Surroundings
-from fakecri.core.options import UsageError
+from fakecri.core.options import Options, UsageError
 from fakecri.core.pipes import Reader
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
@@ -233,8 +233,20 @@ def create(process: Process, path: str) -> OpenFile:
 
 def spin(process: Process) -> Waits[int]:
     """Burn CPU for good, as a loop without end does."""
-    burn = getattr(process, "burn", None)
-    if burn is not None:
-        yield from burn(10**9)
+    yield from process.burn(10**9)
     yield from process.forever()
     return 0
+
+
+def last_number(options: Options, letter: str, default: int, *, least: int = 0) -> int:
+    """Return the number that was given last for an option."""
+    values = [number(each, least=least, most=2**31 - 1) for each in options.values(letter)]
+    return values[-1] if values else default
+
+
+def next_line(lines: Lines) -> Waits[bytes]:
+    """The next line; what cannot be read, as a directory, has none."""
+    try:
+        return (yield from lines.next())
+    except OSError:
+        return b""
