@@ -20,8 +20,6 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.tools import TOOLS
 from fakecri.core.tools.text import TEXT_TOOLS
 
-NO_SHELL = "fakecri has no shell registered to run scripts"
-
 _NOT_EXECUTABLE = 126
 _NOT_FOUND = 127
 
@@ -178,13 +176,6 @@ def _pwd(process: Process, _: Surroundings) -> int:
     return 0
 
 
-def _shell_without_script(process: Process, _: Surroundings) -> Waits[int]:
-    while chunk := (yield from process.read()):
-        if chunk.strip():
-            return complain(process, process.spec.argv[0], NO_SHELL, _NOT_FOUND)
-    return 0
-
-
 COMMANDS: Mapping[str, Applet] = {
     **TEXT_TOOLS,
     **TOOLS,
@@ -201,18 +192,3 @@ COMMANDS: Mapping[str, Applet] = {
     "true": Applet(_true),
 }
 """The built-in commands, by name."""
-
-SHELL_WITHOUT_SCRIPT = Applet(_shell_without_script)
-"""A shell that is only there: it reads its input, and ends with it unless there is a command."""
-
-
-def runs_script(argv: tuple[str, ...]) -> bool:
-    """Whether a shell is given a script, rather than reading commands from its input."""
-    for word in argv[1:]:
-        if word in {"-", "--"}:
-            continue
-        if word[:1] not in {"-", "+"}:
-            return True
-        if not word.startswith("--") and set(word) & {"c", "s"}:
-            return "c" in word
-    return False

@@ -77,6 +77,9 @@ _DEFAULTS: Mapping[int, Disposition] = {}  # shared by all that never asked for 
 class Process:
     """One simulated process, from its start to its exit."""
 
+    died_of = 0
+    """The signal that has ended it, which an exit code alone does not tell."""
+
     def __init__(  # noqa: PLR0913  # what it is made of, by keyword
         self,
         scheduler: Scheduler,
@@ -155,6 +158,7 @@ class Process:
             code = (yield from result) if isinstance(result, Generator) else result
             return (code or 0) & 0xFF
         except Signalled as signalled:
+            self.died_of = signalled.signal
             return 128 + signalled.signal
         except SystemExit as left:
             return self._exit_code(left.code)
@@ -182,7 +186,7 @@ class Process:
             return
         disposition = self._dispositions.get(signal)
         if signal == signals.SIGKILL:
-            self.exit_now(128 + signal)
+            self._die_of(signal)
         elif self.gate is not None and self.gate(signal):
             return
         elif callable(disposition):
@@ -190,7 +194,11 @@ class Process:
         elif disposition is Fixed.TRAPPED:
             self.scheduler.soon(lambda: self._interrupt(signal))
         elif not (self.is_init or disposition or signal in signals.HARMLESS):
-            self.exit_now(128 + signal)
+            self._die_of(signal)
+
+    def _die_of(self, signal: int) -> None:
+        self.died_of = signal
+        self.exit_now(128 + signal)
 
     def catches(self, signal: int) -> bool:
         """Whether a signal reaches the program."""
@@ -233,6 +241,10 @@ class Process:
     def ignore(self, signal: int) -> None:
         """From now on nothing happens when the signal comes, here and in what is spawned."""
         self._dispositions = {**self._dispositions, signal: Fixed.IGNORED}
+
+    def forget_handlers(self) -> None:
+        """Do what execve(2) does: only what is ignored stays so."""
+        self._dispositions = self.ignored()
 
     def ignored(self) -> "Mapping[int, Disposition]":
         """Return the signals that are ignored: what a child has of the dispositions."""

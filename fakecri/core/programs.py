@@ -8,14 +8,13 @@ What runs is, in this order:
 2. a callable registered for the image, in place of whatever its containers run as their main
    process, be it there or not. An exec in such a container goes on to 3;
 3. nothing, where the image has no such executable;
-4. the registered shell, for `sh`, `ash`, `bash` and `dash`;
-5. a built-in: `pause`, the servers of `core.net.images`, and the `COMMANDS`, also as
-   `busybox NAME`;
-6. for a main process that is no tool of a userland: a server that takes connections on the ports
+4. a built-in: the shell, for `sh`, `ash`, `bash` and `dash`; `pause`, the servers of
+   `core.net.images`, and the `COMMANDS`; also as `busybox NAME`;
+5. for a main process that is no tool of a userland: a server that takes connections on the ports
    of the image, and runs until it is stopped.
 
-What is left (`vi`; `sh -c` without a shell) is in the image, but not in fakecri: it is treated as
-missing, and the message says why.
+What is left (`vi`, say) is in the image, but not in fakecri: it is treated as missing, and the
+message says why.
 """
 
 import errno
@@ -25,13 +24,9 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Protocol
 
+from fakecri.core import shell
 from fakecri.core.applets import Applet, Surroundings, become, bound, complain
-from fakecri.core.commands import (
-    COMMANDS,
-    NO_SHELL,
-    SHELL_WITHOUT_SCRIPT,
-    runs_script,
-)
+from fakecri.core.commands import COMMANDS
 from fakecri.core.daemons import pause, show_effective_uid
 from fakecri.core.executables import MissingExecutableError, locate, missing, quoted
 from fakecri.core.known_images import Recipe
@@ -52,7 +47,6 @@ _MULTI_CALL = "busybox"
 _SCRIPTS_MAX = 4
 _SET_USER_ID = 0o4000
 _OTHERS: Mapping[str, Program] = {"nnp": show_effective_uid, "pause": pause}
-_SHELLS = frozenset({"ash", "bash", "dash", "sh"})
 _USERLANDS = ("busybox", "alpine", "debian")
 
 
@@ -82,8 +76,6 @@ class Programs:
     """All programs of a world."""
 
     def __init__(self) -> None:
-        self.shell: Callable[[tuple[str, ...]], Program] | None = None
-        """From the command line of a shell to the program that it is."""
         self._registrations: list[_Registration] = []
 
     def register(
@@ -225,9 +217,7 @@ class _Search:
             if not self.is_applet(name):
                 return partial(_not_an_applet, name=name)
         nested = replace(self, is_nested=True)
-        program = find_server(path, self.image.recipe, nested.find) or self.simulated(
-            name, argv, argv[0]
-        )
+        program = find_server(path, self.image.recipe, nested.find) or self.simulated(name, argv)
         if program is not None:
             return program
         if self.is_exec or name in _tools():
@@ -277,26 +267,19 @@ class _Search:
             return self.multi_call(argv[1:])
         if not name or name.startswith("--"):
             raise missing(argv[0], _unsimulated(argv[0]))
-        program = self.registered(argv[1], name) or self.simulated(name, argv[1:], argv[0])
+        program = self.registered(argv[1], name) or self.simulated(name, argv[1:])
         if program is not None:
             return _Becoming(program, tuple(argv[1:]))
         if self.is_applet(name):
             raise missing(argv[0], _unsimulated(name))
         return partial(_not_an_applet, name=name)
 
-    def simulated(self, name: str, argv: Sequence[str], executable: str) -> Program | None:
-        if name in _SHELLS:
-            return self.shell(name, tuple(argv), executable)
+    def simulated(self, name: str, argv: Sequence[str]) -> Program | None:
+        if name in shell.SHELLS:
+            return shell.program(argv)
         if name in _OTHERS:
             return _OTHERS[name]
         return self.bound(name, COMMANDS[name]) if name in COMMANDS else None
-
-    def shell(self, name: str, argv: tuple[str, ...], executable: str) -> Program:
-        if self.programs.shell is not None:
-            return self.programs.shell(argv)
-        if runs_script(argv):
-            raise missing(executable, NO_SHELL)
-        return self.bound(name, SHELL_WITHOUT_SCRIPT)
 
     def bound(self, name: str, applet: Applet) -> Program:
         nested = replace(self, is_nested=True)

@@ -47,7 +47,7 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     ):
         crictl = Crictl(_crictl_program(), Path(home) / "crictl.yaml", address.endpoint)
         crictl.ok("pull", BUSYBOX)
-        yield Runtime(name, crictl, address.registry, address.cgroup_parent)
+        yield Runtime(name, crictl, address.registry, address.cgroup_parent, address.endpoint)
 
 
 @pytest.fixture

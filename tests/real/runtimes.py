@@ -49,6 +49,7 @@ class Runtime:
     crictl: Crictl
     registry: str
     cgroup_parent: str
+    endpoint: str
 
     def expects(self, difference: Difference[T]) -> T:
         """This runtime's side of a difference."""
