@@ -169,7 +169,10 @@ class Walk:
         if place.node.kind != "dir":
             raise path_error(errno.ENOTDIR, asked)
         if name:
-            self._who.require(place.node.stat(), EXECUTE, asked)
+            node = place.node
+            # A whole status takes longer, and this is done for each name of each path.
+            owned = node if isinstance(node, MemoryNode) else node.stat()
+            self._who.require(owned, EXECUTE, asked)
 
     def _followed(self, place: Place, child: Place, names: list[str]) -> Place:
         """Return from where to go on, and put what a link says before the names to come."""

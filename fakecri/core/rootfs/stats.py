@@ -1,10 +1,9 @@
 """What stat(2) says of a file."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(NamedTuple):
     """What stat(2) says."""
 
     kind: str
