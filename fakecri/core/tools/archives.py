@@ -108,6 +108,7 @@ class _Task:
     names: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
     directory: str = ""
+    warned: bool = False
 
     def __post_init__(self) -> None:
         self.names += self.options.operands
@@ -133,6 +134,24 @@ class _Task:
         """Where a member is."""
         return joined(self.directory, name) if self.directory else name
 
+    def safe(self, name: str) -> str:
+        """A name that leads nowhere else; the first one that did is told of."""
+        end = 0
+        while True:
+            if name.startswith("/", end):
+                end += 1
+            elif name.startswith("../", end):
+                end += 3
+            elif (place := name.find("/../", end)) >= 0:
+                end = place + 4
+            else:
+                break
+        if end and not self.warned:
+            self.warned = True
+            text = f"removing leading '{name[:end]}' from member names"
+            complain(self.process, "tar", text)
+        return name[end:]
+
     def leaves_out(self, name: str) -> bool:
         stripped = name.rstrip("/")
         ends = [stripped, *(stripped[at + 1 :] for at, each in enumerate(stripped) if each == "/")]
@@ -148,7 +167,6 @@ class _Packing:
         self.buffer = io.BytesIO()
         self.status = 0
         self.links: dict[tuple[int, int], str] = {}
-        self.warned = False
 
     def run(self) -> Waits[int]:
         task = self.task
@@ -197,11 +215,7 @@ class _Packing:
                 yield from self.add(joined(name, each))
 
     def stored_name(self, name: str) -> str:
-        stripped = name.lstrip("/")
-        if name != stripped and not self.warned:
-            self.warned = True
-            complain(self.process, "tar", "removing leading '/' from member names")
-        return stripped.rstrip("/") if stripped.rstrip("/") != "" else stripped
+        return self.task.safe(name).rstrip("/")
 
     def write(self, member: str, path: str, stat: Stat, content: bytes) -> None:
         info = tarfile.TarInfo(member)
@@ -281,7 +295,7 @@ class _Unpacking:
             self.process.write(content)
             yield from self.process.drain()
             return
-        stripped = "/".join(name.split("/")[self.strip :]).strip("/")
+        stripped = "/".join(self.task.safe(name).split("/")[self.strip :]).strip("/")
         if stripped:
             self.extract(self.task.place(stripped), member, content)
         yield from self.process.drain()

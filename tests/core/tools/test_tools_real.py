@@ -162,6 +162,7 @@ _BUILD = [
     (r"[A-Z][a-z]{2} [ \d]\d (\d\d:\d\d| \d{4})", "TIME"),
     (r"(Inode: )\d+ *", r"\1N "),
     (r"(Device: )\w+/\w+", r"\1N"),
+    (r"(?m)^(real|user|sys)(\s+)(0m )?\d+\.\d\d", r"\1 N"),
     # The Debian build leaves out the third line.
     # It also leaves out two columns of ps, and signals without a name of their own.
     (r"etime,|time,(?=tty)", ""),
