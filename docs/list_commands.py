@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from fakecri.core.commands import COMMANDS
+from fakecri.core.programs import LIBRARY_TOOLS
 from fakecri.core.userlands import find_userland
 
 PAGE = Path(__file__).with_name("commands.md")
@@ -40,7 +41,7 @@ def _row(name: str, synopsis: str | None) -> str:
 def _missing() -> str:
     rows = []
     for base in BASES:
-        names = sorted(_names(base) - COMMANDS.keys() - ELSEWHERE)
+        names = sorted(_names(base) - COMMANDS.keys() - LIBRARY_TOOLS - ELSEWHERE)
         rows.append(f"- {base}: {', '.join(f'`{each}`' for each in names)}\n")
     return "".join(rows)
 

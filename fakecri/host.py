@@ -26,6 +26,7 @@ from fakecri.core.world import Parts, World
 from fakecri.errors import CancelledError, Code, Stuck, UsageError
 from fakecri.pace import Manual, Pace
 from fakecri.rpcs import Rpc
+from fakecri.toolbox import find_toolbox
 
 BLINK_S = 0.02
 """How often it is looked whether something real has happened."""
@@ -248,6 +249,8 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     `annotations` lets those of pods choose what containers do.
     """
     pace = pace or Manual(jumps=True)
+    programs = Programs()
+    programs.toolbox = find_toolbox()
     world = World(
         Parts(
             scheduler=Scheduler(pace.start_ns),
@@ -255,7 +258,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             files=files or MemoryFiles(),
             mounted=mounted,
             registry=Registry(strict=strict_images),
-            programs=Programs(),
+            programs=programs,
             recorder=lambda now_ns: Recorder(now_ns, record.write if record else None, keep_calls),
             seed=seed,
             subnets=parse_subnets(pod_subnets),

@@ -9,7 +9,8 @@ What runs is, in this order:
    process, be it there or not. An exec in such a container goes on to 3;
 3. nothing, where the image has no such executable;
 4. a built-in: the shell, for `sh`, `ash`, `bash` and `dash`; `pause`, the servers of
-   `core.net.images`, and the `COMMANDS`; also as `busybox NAME`;
+   `core.net.images`, and the `COMMANDS`; also as `busybox NAME`; with a library the
+   `LIBRARY_TOOLS`;
 5. for a main process that is no tool of a userland: a server that takes connections on the ports
    of the image, and runs until it is stopped.
 
@@ -41,12 +42,16 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.signals import parse_signal
 from fakecri.core.userlands import Userland, find_userland
 
-__all__ = ["Executables", "MissingExecutableError", "Programs"]
+__all__ = ["LIBRARY_TOOLS", "Executables", "MissingExecutableError", "Programs"]
 
 _MULTI_CALL = "busybox"
 _SCRIPTS_MAX = 4
 _SET_USER_ID = 0o4000
 _OTHERS: Mapping[str, Program] = {"nnp": show_effective_uid, "pause": pause}
+_LIBRARY = "fakecri[shell]"
+LIBRARY_TOOLS = frozenset({"awk", "gawk", "jq", "mawk", "nawk"})
+"""What is run by a library, if it is installed."""
+
 _USERLANDS = ("busybox", "alpine", "debian")
 
 
@@ -76,6 +81,8 @@ class Programs:
     """All programs of a world."""
 
     def __init__(self) -> None:
+        self.toolbox: Callable[[str], Program] | None = None
+        """From a name of LIBRARY_TOOLS to the program that it is; None: there is no library."""
         self._registrations: list[_Registration] = []
 
     def register(
@@ -279,7 +286,14 @@ class _Search:
             return shell.program(argv)
         if name in _OTHERS:
             return _OTHERS[name]
+        if name in LIBRARY_TOOLS and name not in COMMANDS:
+            return self.library_tool(name, argv[0])
         return self.bound(name, COMMANDS[name]) if name in COMMANDS else None
+
+    def library_tool(self, name: str, word: str) -> Program:
+        if self.programs.toolbox is None:
+            raise missing(word, f"fakecri runs {name} with a library: install {_LIBRARY}")
+        return self.programs.toolbox(name)
 
     def bound(self, name: str, applet: Applet) -> Program:
         nested = replace(self, is_nested=True)

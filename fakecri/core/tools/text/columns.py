@@ -45,7 +45,7 @@ class _Folder:
         held, column = bytearray(), 0
         for code in text:
             wider = self.after(column, code)
-            if wider > self.width and held:
+            while wider > self.width and held:
                 kept = self.broken(held)
                 shown.append(bytes(held) + b"\n")
                 held, column = kept, self.columns(kept)

@@ -21,7 +21,10 @@ from fakecri.core.tools.text.substitution import substituted, visible
 from fakecri.core.views import OpenFile
 
 _PATIENCE = 100_000
-"""Jumps without a new line after which a script is taken to run for good."""
+"""Jumps without a new line after which a script is taken to run for good; in a long pattern space
+one counts more, by a kilobyte."""
+_GROWTH = 64
+"""The same, as a factor of the length of the pattern space."""
 
 
 class _Editor:
@@ -82,9 +85,12 @@ class _Editor:
 
     def cycle(self) -> Waits[None]:
         """Run the script on the pattern space, again for as long as `D` restarts it."""
-        restart = True
+        restart, number, restarts = True, self.number, 0
         while restart:
-            restart = False
+            restarts = 0 if number != self.number else restarts + 1 + len(self.space) // 1000
+            number = self.number
+            if restarts > _PATIENCE:
+                yield from spin(self.process)
             outcome = yield from self.execute()
             if outcome not in {"delete", "restart", "silent"} and not self.quiet:
                 self.put(self.space, newline=self.newline)
@@ -108,7 +114,7 @@ class _Editor:
                 self.put(content.removesuffix(b"\n"), newline=content.endswith(b"\n"))
 
     def execute(self) -> Waits[str]:
-        at, jumps = 0, 0
+        at, jumps, first = 0, 0, 0
         self.substituted = False
         while at < len(self.script):
             each = self.script[at]
@@ -120,8 +126,9 @@ class _Editor:
             if each.name in _JUMPS:
                 taken = each.name == "b" or self.substituted == (each.name == "t")
                 self.substituted = self.substituted and each.name == "b"
-                jumps += 1
-                if jumps > _PATIENCE:
+                first = first if jumps else max(len(self.space), 2_000)
+                jumps += 1 + len(self.space) // 1000
+                if jumps > _PATIENCE or len(self.space) > first * _GROWTH:
                     yield from spin(self.process)
                 at = each.target if taken else at
                 continue
