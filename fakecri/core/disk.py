@@ -110,6 +110,11 @@ class Account:
         self._name = name
         self._room = Room()
 
+    @property
+    def disk(self) -> Disk | None:
+        """The disk; None after `close`."""
+        return self._disk
+
     def take(self, bytes_: int, inodes: int = 0, path: str = "") -> None:
         """Take room, or give back what is negative. OSError ENOSPC of `path`.
 

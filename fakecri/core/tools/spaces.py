@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fakecri.core.disk import Disk
 from fakecri.core.processes import Process
+from fakecri.core.tools.facts import memory_facts
 from fakecri.core.tools.words import decoded
 
-DISK_BYTES = 100 * 2**30
-"""The node's disk, where nobody says how large it is."""
-MEMORY_BYTES = 8 * 2**30
 _INODE_BYTES = 16_384
 _BLOCK_BYTES = 4096
 
@@ -91,11 +90,27 @@ def space_of(process: Process, path: str) -> Space:
     mount: Any = process.files.place(path).mount
     if mount.kind in _EMPTY:
         return Space(mount.kind, 0, 0, 0, 0)
-    filesystem = mount.upper or getattr(mount.root(process), "fs", None)
+    if mount.kind != "tmpfs":
+        disk = _disk_of(process)
+        return Space(
+            mount.kind,
+            disk.capacity_bytes,
+            -(-disk.used_bytes // _BLOCK_BYTES) * _BLOCK_BYTES,
+            disk.capacity_inodes,
+            disk.used_inodes,
+        )
+    filesystem: Any = mount.upper or getattr(mount.root(process), "fs", None)
     used = getattr(filesystem, "held_bytes", 0)
     used_inodes = getattr(filesystem, "inodes", 0)
-    total = _sized(mount.super_options) or (MEMORY_BYTES if mount.kind == "tmpfs" else DISK_BYTES)
+    total = _sized(mount.super_options) or memory_facts(process).total_kib * 1024 // 2
     return Space(mount.kind, total, used, total // _INODE_BYTES, used_inodes)
+
+
+def _disk_of(process: Process) -> Disk:
+    """The disk of the node, on which all is that is not in memory."""
+    root = process.system.rootfs.mounts.find("/")
+    account = root.upper.account if root is not None and root.upper is not None else None
+    return (account.disk if account is not None else None) or Disk()
 
 
 def _sized(options: str) -> int:
