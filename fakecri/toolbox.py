@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["find_toolbox"]
 
+_LIBRARY = "the library of fakecri[shell]"
 _STDIN = "/dev/.stdin"
-_LOOPS_MAX = 2_000_000
-"""Rounds of a loop after which it is taken to go on for good; that takes about a second."""
+_LOOPS_MAX = 1_000_000
+"""Rounds of a loop after which it is taken to go on for good; that takes half a second."""
 _TIMEOUT_S = 3.0
 _GOES_ON = re.compile(r"loop iteration limit|timed out|timeout")
 _OWN_PLACES = frozenset({"/bin", "/dev", "/proc", "/usr"})
@@ -51,11 +52,15 @@ def _tool(name: str) -> Program:
 def _run(process: Process, name: str) -> Waits[int]:
     try:
         bench = _Bench(process, name)
+        bench.copy_files()
+        if reads_stdin(name, bench.words[1:]):
+            bench.put(_STDIN, (yield from read_all(process.stdin)))
     except Unrunnable as error:
         return complain(process, name, str(error), 2)
-    bench.copy_files()
-    if reads_stdin(name, bench.words[1:]):
-        bench.put(_STDIN, (yield from read_all(process.stdin)))
+    return (yield from _executed(process, bench))
+
+
+def _executed(process: Process, bench: "_Bench") -> Waits[int]:
     result = bench.execute()
     process.write(_outward(result.stdout.encode()))
     goes_on = _GOES_ON.search(f"{result.stderr}{result.error or ''}")
@@ -66,7 +71,7 @@ def _run(process: Process, name: str) -> Waits[int]:
     if goes_on:
         yield from spin(process)
     if result.stdout_truncated:
-        return complain(process, name, "wrote more than the library takes", 2)
+        return complain(process, bench.name, f"more output than {_LIBRARY} takes", 2)
     return code
 
 
@@ -99,7 +104,7 @@ class _Bench:
     copied: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        from bashkit import Bash  # noqa: PLC0415  # only who runs such a tool needs it
+        from bashkit import Bash, FileSystem  # noqa: PLC0415  # only who runs such a tool needs it
 
         now_s = self.process.wall_ns() // SECOND_NS
         self.prepare = partial(prepared, self.name, now_s=now_s)
@@ -111,15 +116,20 @@ class _Bench:
             max_commands=1_000,
             timeout_seconds=_TIMEOUT_S,
         )
-        self.files: FileSystem = self.shell.fs()
+        self.shell.mount("/etc", FileSystem())  # its own files there cannot be replaced
+        self.files = self.shell.fs()
         self.ours = set(_walk(self.files))
 
     def absolute(self, path: str) -> str:
         return posixpath.normpath(posixpath.join(self.process.spec.cwd, path))
 
     def put(self, path: str, content: bytes) -> None:
-        self.files.mkdir(posixpath.dirname(path), recursive=True)
-        self.files.write_file(path, _inward(content))
+        try:
+            self.files.mkdir(posixpath.dirname(path), recursive=True)
+            self.files.write_file(path, _inward(content))
+        except RuntimeError as error:  # a file of its own, or too much
+            place = "stdin" if path == _STDIN else path
+            raise Unrunnable(f"{place} is not for {_LIBRARY}: {error}") from None
 
     def copy_files(self) -> None:
         """Copy what the command line may name: words, values of options, strings in programs."""

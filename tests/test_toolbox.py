@@ -122,6 +122,26 @@ def test_what_a_tool_changes_is_in_the_files_of_the_container(machine: Machine) 
     assert content(machine, "/tmp/w/table") == b"a 1\nb 2\nc 3\n"
 
 
+def test_the_files_of_the_container_are_in_place_of_those_of_the_library(machine: Machine) -> None:
+    assert run(machine, "awk", "-F:", "NR == 1 {print $1}", "/etc/passwd") == (0, "root\n", "")
+    assert run(machine, "awk", "1", "/etc/os-release").code == 2
+    assert run(machine, "awk", "1", "/bin/jq").code == 2
+
+
+def test_more_than_the_library_takes_is_refused(machine: Machine) -> None:
+    answer = run(machine, "awk", "END {print NR}", stdin=b"0123456789abcde\n" * 1_000_000)
+    assert answer.code == 2
+    assert answer.stderr.startswith("awk: stdin is not for the library of fakecri[shell]: ")
+
+
+def test_output_without_end_is_refused_or_goes_on(machine: Machine) -> None:
+    answer = start(machine, "awk", "{for (i = 0; i < 300000; i++) print $0}", stdin=b"0123456789\n")
+    answer.goes_on(SECOND_NS)
+    assert answer.process.exited.done
+    assert answer.finish().code == 2
+    assert answer.stderr.endswith("more output than the library of fakecri[shell] takes\n")
+
+
 def test_a_program_in_a_file_stays_as_it_is(machine: Machine) -> None:
     before = content(machine, "/tmp/w/twice.awk")
     assert run(machine, "awk", "-f", "twice.awk", "table").code == 0
@@ -205,6 +225,7 @@ def test_a_value_of_an_option_is_no_program() -> None:
 WORDS = st.sampled_from(
     [
         *("-f", "-F", "-v", "-n", "-r", "--", "-", "x=1", "table", "json", ".", ".a", "now", ""),
+        *("/etc/passwd", "/bin/awk", "/etc", "/proc/self/status", "/dev/null"),
         *("{print}", "BEGIN{", "{", "}", "(", '"', "/", "\\", "'"),
     ]
 ) | st.text(st.characters(exclude_characters="\0"), max_size=6)
