@@ -100,6 +100,13 @@ def test_a_script_of_sed_that_goes_on_for_good_burns_cpu_until_it_is_killed(scri
     assert run.finish() == (128 + SIGKILL, "", "")
 
 
+def test_sed_leaves_a_file_its_permissions_and_makes_the_backup_asked_for() -> None:
+    script = (
+        """cd /tmp; echo a >f; chmod 600 f; sed -i.bak s/a/b/ f; stat -c '%a %n' f*; cat f f.bak"""
+    )
+    assert Machine().start(["sh", "-c", script]).finish().stdout == "600 f\n600 f.bak\nb\na\n"
+
+
 PATTERNS = st.text("ab.*[]^$\\(|)1", min_size=1, max_size=5).filter(
     lambda text: "[" not in text and "\\" not in text and "*" not in text[1:]
 )

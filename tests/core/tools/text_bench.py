@@ -85,6 +85,9 @@ class Files(View):
         self.tree[new] = self.tree.pop(old)
         self.inodes[new] = self.inodes.pop(old, 0)
 
+    def chmod(self, path: str, mode: int) -> None:
+        """There are no permissions here."""
+
     def unlink(self, path: str) -> None:
         del self.tree[path]
 

@@ -390,8 +390,10 @@ def _in_place(process: Process, editor: _Editor, paths: list[str], suffix: str) 
 def _replace(process: Process, path: str, content: bytes, suffix: str) -> None:
     files = process.files
     try:
+        mode = files.stat(path).mode
         if suffix:
             files.rename(path, path + suffix)
         files.write(path, content)
+        files.chmod(path, mode)
     except OSError as error:
         raise Refusal(f"{path}: {error.strerror}") from None
