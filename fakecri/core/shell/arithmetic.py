@@ -243,6 +243,9 @@ class _Reader:
         left = self.unary()
         while True:
             symbol = self.next_symbol()
+            if symbol in {"++", "--"}:  # behind what is no variable: `1 ++ 2` is `1 + +2`
+                self.tokens[-1:] = [("symbol", symbol[0])] * 2
+                symbol = symbol[0]
             level = _OR if symbol == "||" else _AND if symbol == "&&" else 0
             if symbol in _BINARY:
                 level = _BINARY[symbol][0]

@@ -39,6 +39,9 @@ class Branches(Tokens):
         """Read commands over newlines, at least one."""
         self.deeper()
         self.skip_newlines()
+        if self.peek().kind == "end":
+            self.depth -= 1
+            return Sequence(())  # and who reads on complains of the end
         commands = [self.sequence()]
         while self.peek().kind == "newline":
             self.skip_newlines()

@@ -11,11 +11,12 @@ from fakecri.core.shell.expansion import (
     expand_pattern,
     expand_regular_expression,
     expand_text,
+    expand_words,
 )
 from fakecri.core.shell.parameters import find_value
 from fakecri.core.shell.patterns import compiled
 from fakecri.core.shell.state import Shell
-from fakecri.core.shell.syntax import Word
+from fakecri.core.shell.syntax import Literal, Word
 from fakecri.core.shell.text import outer
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def unary(shell: Shell, operator: str, operand: str) -> bool:
 
 
 def _is_terminal(shell: Shell, operand: str) -> bool:
-    if not operand.isdecimal() or not shell.process.spec.tty:
+    number = _integer(shell, operand)
+    if not shell.process.spec.tty:
         return False
-    found = shell.descriptors.find(int(operand[:9]))
+    found = shell.descriptors.find(number)
     return found is not None and getattr(found, "is_terminal", False)
 
 
@@ -199,11 +201,28 @@ class _Reader:
 
 def evaluate(shell: Shell, words: Sequence[Word]) -> Waits[bool]:
     """Evaluate what stands in `[[ ]]`. Raises ShellError and CommandError."""
+    if not shell.bash:
+        words = yield from _split(shell, words)
     reader = _Condition(shell, words)
     result = yield from reader.either(skip=False)
+    if reader.rest and not shell.bash:
+        raise CommandError(f"{reader.rest[-1].plain}: unknown operand", 2)
     if reader.rest:
         raise CommandError("syntax error in conditional expression", 2)
     return result
+
+
+def _split(shell: Shell, words: Sequence[Word]) -> Waits[list[Word]]:
+    """Split words as ash 1.35 does, which takes what stands in `[[ ]]` for arguments."""
+    found: list[Word] = []
+    for word in words:
+        fields = (
+            [word.plain]
+            if word.plain is not None
+            else (yield from expand_words(shell, (word,), globbing=False))
+        )
+        found.extend(Word((Literal(field),)) for field in fields)
+    return found
 
 
 class _Condition:

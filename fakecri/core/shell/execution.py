@@ -9,7 +9,7 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.shell import conditions, loops, simple
 from fakecri.core.shell.arithmetic import ArithmeticFailure
 from fakecri.core.shell.descriptors import NOTHING, Descriptor, ends_of
-from fakecri.core.shell.errors import Leave, ShellError
+from fakecri.core.shell.errors import CommandError, Leave, ShellError
 from fakecri.core.shell.expansion import evaluate_word, expand_pattern, expand_text
 from fakecri.core.shell.jobs import add_job, report_death
 from fakecri.core.shell.patterns import compiled
@@ -175,6 +175,8 @@ def _start_pipeline(shell: Shell, node: Pipeline, stdin: Descriptor | None = Non
             reading, writing = ends_of(Pipe(shell.process.scheduler))
             reading.hold()
             child.descriptors.put(1, writing)
+        if isinstance(command, Simple) and command.words and command.words[0].literal == "jobs":
+            child.jobs = list(shell.jobs)  # `jobs | wc -l` counts those of its parent
         body = command.body if isinstance(command, Subshell) else command
         processes.append(fork(shell, child, partial(_run_child, node=body)))
     return processes
@@ -262,7 +264,7 @@ def _condition(shell: Shell, node: Condition) -> Waits[int]:
     shell.line = node.line
     try:
         status = int(not (yield from conditions.evaluate(shell, node.words)))
-    except ShellError as error:
+    except (ShellError, CommandError) as error:
         shell.complain(error.text)
         status = 2
     return (yield from checked(shell, status))

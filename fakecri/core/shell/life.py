@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 from fakecri.core.applets import become
 from fakecri.core.scheduler import Waits
-from fakecri.core.shell.errors import Become, Dead, Jump, Leave, Return, ShellError
+from fakecri.core.shell.errors import (
+    Become,
+    Dead,
+    Jump,
+    Leave,
+    Return,
+    ShellError,
+    SyntaxFailure,
+)
 from fakecri.core.shell.execution import run, tails
 from fakecri.core.shell.grammar import Parser
 from fakecri.core.shell.nesting import drive
@@ -13,6 +21,7 @@ from fakecri.core.shell.traps import run_exit_trap, run_pending
 
 if TYPE_CHECKING:
     from fakecri.core.processes import Process
+    from fakecri.core.shell.syntax import Node
 
 
 def live(shell: Shell, body: Waits[int]) -> Waits[int]:
@@ -75,13 +84,21 @@ def run_text(shell: Shell, text: str, *, line: int = 0, to_the_end: bool = False
     """Run a script, line by line; `to_the_end`: behind it comes nothing."""
     parser = Parser(text, bash=shell.bash, line=line, aliases=known_aliases(shell))
     status = 0
-    while (node := parser.next_line()) is not None:
+    while (node := _next_line(shell, parser)) is not None:
         if "n" in shell.options and not shell.interactive:
             continue
         if to_the_end and parser.is_at_end:
             shell.tails = tails(node)
         status = yield from run(shell, node)
     return status
+
+
+def _next_line(shell: Shell, parser: Parser) -> "Node | None":
+    try:
+        return parser.next_line()
+    except SyntaxFailure:
+        shell.line = parser.line
+        raise
 
 
 def known_aliases(shell: Shell) -> dict[str, str] | None:

@@ -14,9 +14,9 @@ _LISTS = frozenset("@*")
 
 
 def _flags(shell: Shell) -> str:
-    letters = "efInsmCxvuabhB"
+    letters = "EhBubaCvxcsnmIfe"
     shown = "".join(each for each in letters if each in shell.options)
-    return shown + ("i" if shell.interactive else "") + ("c" if "c" in shell.options else "")
+    return shown + ("i" if shell.interactive else "")
 
 
 _SPECIAL: dict[str, Callable[[Shell], str]] = {
@@ -276,7 +276,9 @@ def _with_default(shell: Shell, part: Parameter, fields: Fields, value: str | No
         shell.variables.set(part.name, text)
         _add(fields, text, quoted=part.quoted)
         return
-    unset = "parameter null or not set" if shell.bash else "parameter not set"
+    unset = "parameter not set"
+    if part.operation == ":?":
+        unset = "parameter null or not set" if shell.bash else "parameter not set or null"
     raise ShellError(f"{part.name}: {text or unset}", 127 if shell.bash else 2)
 
 

@@ -42,7 +42,7 @@ _SPECIAL_IN_QUOTES = re.compile(r'([$`"\\])')
 
 def trace_text(text: str) -> str:
     """Quote a word where it needs it."""
-    return text if _PLAIN.fullmatch(text) else single_quoted(text)
+    return text if not text or _PLAIN.fullmatch(text) else single_quoted(text)
 
 
 def script_text(node: Node) -> str:

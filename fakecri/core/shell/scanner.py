@@ -80,7 +80,7 @@ class Scanner:
         self.bash = bash
         self.final = final
         self.depth = depth
-        self.aliases = aliases or {}
+        self.aliases = {} if aliases is None else aliases
         self._line = line
         self._counted = 0
 
@@ -203,7 +203,7 @@ class Scanner:
             found.append(Parameter(match[0], quoted))
         else:
             self.position += 1
-            add(found, "$", quoted=True)
+            add(found, "$", quoted=quoted)
 
     def _ansi_quoted(self, found: list[Part]) -> None:
         match = re.compile(r"(?:[^'\\]|\\.)*", re.DOTALL).match(self.text, self.position + 2)

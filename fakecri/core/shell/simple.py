@@ -31,6 +31,8 @@ def run_simple(shell: Shell, node: Simple) -> Waits[int]:
     pace.steps += 1
     if pace.steps > STEPS:
         yield from breathe(shell)
+    if "n" in shell.options and not shell.interactive:
+        return shell.status
     shell.line = node.line
     shell.substituted = None
     words = yield from expand_words(shell, node.words)
@@ -118,7 +120,9 @@ def _with_surroundings(
 
 def run_builtin(shell: Shell, builtin: Builtin, words: list[str]) -> Waits[int]:
     """Run a builtin in place."""
-    outer_name, shell.command_name = shell.command_name, builtin.shown(shell, words[0])
+    outer_name = shell.command_name
+    if words[0] != "command":  # which speaks for what it runs
+        shell.command_name = builtin.shown(shell, words[0])
     try:
         result = builtin.function(shell, words)
         if isinstance(result, Generator):

@@ -56,5 +56,7 @@ def substitute(shell: Shell, body: Sequence[Node]) -> Waits[str]:
             chunks.append(chunk)
     finally:
         reading.release()
-    shell.substituted = shell.status = yield from process.exited
+    shell.substituted = yield from process.exited
+    if shell.bash:
+        shell.status = shell.substituted
     return b"".join(chunks).replace(b"\0", b"").decode("latin-1").rstrip("\n")

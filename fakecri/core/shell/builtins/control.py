@@ -110,6 +110,10 @@ def source(shell: Shell, words: list[str]) -> Waits[int]:
         return (yield from Nested(shell.process.scheduler, body))
     except Return as returned:
         return returned.status
+    except ShellError as error:
+        if error.text:
+            shell.complain(error.text)  # as long as it is known where
+        raise ShellError("", error.status) from error
     finally:
         shell.depth -= 1
         shell.sourced -= 1

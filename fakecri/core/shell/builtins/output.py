@@ -149,7 +149,7 @@ class _Formatter:
             return ord(text[1]) if len(text) > 1 else 0
         match = re.fullmatch(r"\s*([+-]?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)", text)
         if match is None:
-            if text:
+            if text or not self.shell.bash:
                 self.complain(text)
             return self.leading(text) if self.shell.bash else 0
         digits = match[2]

@@ -142,7 +142,8 @@ def _list_signals(shell: Shell, names: list[str]) -> int:
             number = int(name[:9]) - 128
         if number is None:
             raise CommandError(f"unknown signal '{name}'")
-        shell.write(f"{signal_name(number) if name.isdecimal() else number}\n")
+        shown = signal_name(number) if number else "EXIT"
+        shell.write(f"{shown if name.isdecimal() else number}\n")
     if not names:
         lines = [f"{number:2}) {signal_name(number)}\n" for number in range(1, _LISTED + 1)]
         shell.write("".join(lines))

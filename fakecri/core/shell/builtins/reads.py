@@ -195,6 +195,8 @@ def _next_option(  # noqa: PLR0911  # the ends of options are many
     shell: Shell, letters: str, arguments: list[str], index: int
 ) -> tuple[str, str | None, int] | None:
     place = shell.getopts_place or 1
+    if place > 1 and not shell.bash and index > 1:
+        index -= 1  # ash counts a word as done while it is in the middle of it
     if index > len(arguments):
         shell.getopts_place = 0
         return None
@@ -215,7 +217,7 @@ def _next_option(  # noqa: PLR0911  # the ends of options are many
     known = letter != ":" and letter in letters
     takes = known and letters[letters.index(letter) + 1 :][:1] == ":"
     shell.getopts_place = place + 1 if rest and not takes else 0
-    following = index if rest and not takes else index + 1
+    following = index if rest and not takes and shell.bash else index + 1
     if not known:
         return _unknown(shell, letter, following, silent=silent)
     if not takes:
