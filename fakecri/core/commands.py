@@ -150,7 +150,7 @@ def _become_found(
 def _hostname(process: Process, _: Surroundings) -> int:
     options = read_options(process.spec.argv, "dfisF:v")
     letters = options.letters
-    name = process.spec.hostname
+    name = process.hostname
     if "F" in letters:
         path = options.values("F")[-1]
         return complain(process, "hostname", f"can't open '{path}': No such file or directory")
@@ -158,8 +158,10 @@ def _hostname(process: Process, _: Surroundings) -> int:
         process.write(f"{own_address(process)} \n".encode())
         return 0
     if options.operands and not letters & set("dfs"):
-        # As root too: it is the capability SYS_ADMIN that it takes.
-        return complain(process, "hostname", "sethostname: Operation not permitted")
+        if not process.can("CAP_SYS_ADMIN") or process.denied("sethostname"):
+            return complain(process, "hostname", "sethostname: Operation not permitted")
+        process.system.uts.hostname = options.operands[0]
+        return 0
     short, dot, domain = name.partition(".")
     if "f" not in letters and "s" in letters:
         name = short

@@ -60,6 +60,7 @@ def build_system(world: World, container: Container) -> System:
         find=_Find(world, container),
         pids=_pids(world, container),
         rootfs=Rootfs(world.scheduler, SetUp(world, container), f"{world.seed}/{container.id}"),
+        uts=container.parent.uts,
         processes={},
         network=container.parent.network or world.network.node,
         security=security_of(world.mounted, container.config.linux.security_context),

@@ -138,6 +138,11 @@ class Process:
         """The files of its container, as it may see and change them."""
         return self.system.view(self)
 
+    @property
+    def hostname(self) -> str:
+        """The name of the host, as its pod sees it."""
+        return (self._system and self._system.uts.hostname) or self.spec.hostname
+
     def can(self, capability: str) -> bool:
         """Whether it has a capability in effect, such as `CAP_NET_RAW`; only root ever has."""
         return capability in self.system.security.effective(self.euid)

@@ -14,7 +14,7 @@ from fakecri.core.processes import Process, ProcessSpec, Stdin
 from fakecri.core.rootfs.nodes import Node
 from fakecri.core.scheduler import Future
 from fakecri.core.states import ContainerState, SandboxState
-from fakecri.core.system import PidNamespace, System
+from fakecri.core.system import PidNamespace, System, Uts
 
 if TYPE_CHECKING:
     from fakecri.core.oom import MemoryGuard
@@ -39,6 +39,7 @@ class Sandbox:
     containers: dict[str, "Container"] = field(default_factory=dict)
     pids: PidNamespace = field(default_factory=lambda: PidNamespace(first=2))
     """What containers with the pod's PID namespace share; the pause process is 1."""
+    uts: Uts = field(default_factory=Uts)
     files: dict[str, Node] = field(default_factory=dict)
     """What its containers share: `hostname`, `hosts`, `resolv.conf`, `shm`; made when needed."""
     image_volumes: dict[str, Node] = field(default_factory=dict)

@@ -62,6 +62,14 @@ class NodePids(PidNamespace):
         self.add_as(process, process.pid)
 
 
+@dataclass(slots=True)
+class Uts:
+    """What the containers of a pod share of their names."""
+
+    hostname: str = ""
+    """As sethostname(2) made it; empty: nobody has."""
+
+
 class Find(Protocol):
     """From argv, environment and working directory to a program."""
 
@@ -79,6 +87,7 @@ class System:
     find: Find
     pids: PidNamespace
     rootfs: Rootfs
+    uts: Uts
     processes: dict[int, Process]
     """All that live in the container, by the node's pid."""
     network: Namespace

@@ -225,3 +225,17 @@ def test_a_masked_executable_is_not_executed(ready: Node) -> None:
     with pytest.raises(grpc.RpcError) as missing:
         exec_sync(ready, running, "ls")
     assert "executable file not found in $PATH" in (missing.value.details() or "")
+
+
+def test_a_host_name_is_set_by_who_may_for_the_whole_pod(ready: Node) -> None:
+    sandbox = ready.run_sandbox(hostname="before")
+    linux = pb.LinuxContainerConfig()
+    linux.security_context.capabilities.add_capabilities.append("SYS_ADMIN")
+    may = ready.run(sandbox, "sleep", "99", linux=linux)
+    other = ready.run(sandbox, "sleep", "99", name="other")
+    assert exec_sync(ready, other, "hostname", "after").exit_code == 1
+    assert exec_sync(ready, other, "hostname").stdout == b"before\n"
+    assert exec_sync(ready, may, "hostname", "after").exit_code == 0
+    assert exec_sync(
+        ready, other, "sh", "-c", "hostname; cat /proc/sys/kernel/hostname"
+    ).stdout == (b"after\nafter\n")

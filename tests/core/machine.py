@@ -20,7 +20,7 @@ from fakecri.core.rootfs.places import Mount, Mounts
 from fakecri.core.rootfs.tree import Rootfs, layer_mount
 from fakecri.core.scheduler import SECOND_NS, Scheduler
 from fakecri.core.security import Security
-from fakecri.core.system import PidNamespace, System
+from fakecri.core.system import PidNamespace, System, Uts
 
 START_NS = 1_000 * SECOND_NS
 WALL_NS = 1_795_475_948 * SECOND_NS + 123_456_789  # Mon Nov 23 23:19:08 UTC 2026
@@ -102,6 +102,7 @@ class Machine:
             find=self._find,
             pids=pids,
             rootfs=Rootfs(self.scheduler, self._mounts),
+            uts=Uts(),
             processes={},
             network=Network(self.scheduler).node,
             new_cgroup=self._new_cgroup,

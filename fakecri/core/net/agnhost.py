@@ -134,7 +134,7 @@ _NETEXEC: dict[str, Callable[[_Netexec, Request], Response]] = {
         200, request.header(request.query.get("key", "")).encode()
     ),
     "/healthz": lambda _, __: Response(200),
-    "/hostname": lambda each, _: Response(200, each.process.spec.hostname.encode()),
+    "/hostname": lambda each, _: Response(200, each.process.hostname.encode()),
     "/redirect": _redirect,
     "/shell": lambda _, __: Response(501, b"fakecri runs no commands for clients\n"),
     "/upload": lambda _, __: Response(501, b"fakecri takes no uploads\n"),
@@ -152,7 +152,7 @@ def _answer_datagrams(process: Process, socket: Datagrams) -> Waits[None]:
         text = payload.decode(errors="replace").strip()
         word, _, rest = text.partition(" ")
         answers = {
-            "hostname": process.spec.hostname,
+            "hostname": process.hostname,
             "echo": rest,
             "clientip": f"{source[0]}:{source[1]}",
         }
@@ -162,7 +162,7 @@ def _answer_datagrams(process: Process, socket: Datagrams) -> Waits[None]:
 
 def _serve_hostname(process: Process, flags: _Flags) -> Waits[int]:
     port = flags.number("port", 9376)
-    name = process.spec.hostname.encode()
+    name = process.hostname.encode()
     if flags.text("udp") == "true":
         socket = process.datagrams(port)
         while True:

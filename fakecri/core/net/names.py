@@ -44,7 +44,7 @@ def own_address(process: "Process") -> str:
 def _own(process: "Process", name: str) -> str:
     if name == "localhost":
         return "127.0.0.1"
-    return own_address(process) if name == process.spec.hostname else ""
+    return own_address(process) if name == process.hostname else ""
 
 
 def _in_hosts(process: "Process", name: str) -> str:

@@ -66,7 +66,7 @@ def settings(kernel: Kernel) -> dict[str, str]:
     network = kernel.system.network
     found = {
         **_DEFAULTS,
-        "kernel.hostname": container.spec.hostname,
+        "kernel.hostname": container.parent.uts.hostname or container.spec.hostname,
         "kernel.random.boot_id": _uuid(world.boot_id),
         "net.ipv4.ip_unprivileged_port_start": str(network.unprivileged_start),
         "net.ipv4.ping_group_range": "\t".join(map(str, network.ping_groups)),

@@ -37,7 +37,7 @@ _BASH_DYNAMIC: dict[str, Callable[[Shell], str]] = {
     "BASHPID": lambda shell: str(_bash_pid(shell)),
     "UID": lambda shell: str(shell.process.spec.user.uid),
     "EUID": lambda shell: str(shell.process.spec.user.uid),
-    "HOSTNAME": lambda shell: shell.process.spec.hostname,
+    "HOSTNAME": lambda shell: shell.process.hostname,
 }
 
 

@@ -25,8 +25,9 @@ class Seen:
 
     @property
     def name(self) -> str:
-        """What the kernel calls it."""
-        return self.argv[0].rpartition("/")[2][:_COMM] if self.argv else ""
+        """What the kernel calls it, whatever it calls itself."""
+        argv = self.process.spec.argv
+        return argv[0].rpartition("/")[2][:_COMM] if argv else ""
 
     @property
     def command(self) -> str:

@@ -45,7 +45,7 @@ def show_kernel(process: Process, _: Surroundings) -> int:
         raise UsageError
     values = {
         "s": line_of(process, "/proc/sys/kernel/ostype"),
-        "n": process.spec.hostname,
+        "n": process.hostname,
         "r": line_of(process, "/proc/sys/kernel/osrelease"),
         "v": line_of(process, "/proc/sys/kernel/version"),
         "m": _MACHINE,
