@@ -128,7 +128,8 @@ def unexpand(process: Process) -> Waits[int]:
 def _unexpanded(line: bytes, width: int, *, everywhere: bool) -> bytes:
     shown = bytearray()
     column = 0
-    for blanks, text in re.findall(rb"([ \t]*)([^ \t]*)", line):
+    # Blanks are written with what follows them: those at the end of the input are lost.
+    for blanks, text in re.findall(rb"([ \t]*)([^ \t]+)", line):
         end = column
         for code in blanks:
             end = end + 1 if code == ord(" ") else end + width - end % width
