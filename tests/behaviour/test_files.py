@@ -239,3 +239,10 @@ def test_a_host_name_is_set_by_who_may_for_the_whole_pod(ready: Node) -> None:
     assert exec_sync(
         ready, other, "sh", "-c", "hostname; cat /proc/sys/kernel/hostname"
     ).stdout == (b"after\nafter\n")
+
+
+def test_a_mount_without_a_path_lies_on_the_root(ready: Node) -> None:
+    mounts = [pb.Mount(host_path="/data")]
+    made = ready.create(ready.run_sandbox(), "top", mounts=mounts)
+    with pytest.raises(grpc.RpcError, match="executable file not found"):
+        ready.start(made)
