@@ -31,13 +31,22 @@ class MissingExecutableError(Exception):
         super().__init__(self.text)
 
 
-def locate(lookup: Lookup, name: str, environment: Mapping[str, str], cwd: str = "/") -> str:
+def locate(
+    lookup: Lookup,
+    name: str,
+    environment: Mapping[str, str],
+    cwd: str = "/",
+    *,
+    is_inside: bool = False,
+) -> str:
     """Return the absolute path that a name leads to. Raises MissingExecutableError.
 
-    A bare name is looked up in `PATH`; one with a slash is a path, from `cwd` on.
+    A bare name is looked up in `PATH`; one with a slash is a path, from `cwd` on. Only for who
+    `is_inside` the container, a relative directory in `PATH` counts: runc will have none.
     """
     if "/" not in name:
-        return _locate_in_path(lookup, name, environment.get("PATH", DEFAULT_PATH), cwd)
+        search = environment.get("PATH", DEFAULT_PATH)
+        return _locate_in_path(lookup, name, search, cwd, is_inside=is_inside)
     try:
         code = lookup.refusal(name, cwd)
     except OSError as error:
@@ -97,7 +106,7 @@ def _quoted_rune(rune: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004  # 16 bits
 
 
-def _locate_in_path(lookup: Lookup, name: str, search: str, cwd: str) -> str:
+def _locate_in_path(lookup: Lookup, name: str, search: str, cwd: str, *, is_inside: bool) -> str:
     code = errno.ENOENT
     for directory in search.split(":") if name else ():
         path = f"{directory or '.'}/{name}"
@@ -109,7 +118,7 @@ def _locate_in_path(lookup: Lookup, name: str, search: str, cwd: str) -> str:
             # To Go it is as if it were not there; execvp(3) remembers.
             code = errno.EACCES if refused == errno.EACCES else code
             continue
-        if directory.startswith("/"):
+        if is_inside or directory.startswith("/"):
             return cleaned(path, cwd)
         raise MissingExecutableError(
             f"exec: {quoted(name)}: cannot run executable found relative to current directory",

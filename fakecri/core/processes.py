@@ -101,8 +101,8 @@ class Process:
         self.pid = pid
         self.is_init = is_init
         self.stdin: Reader = stdin or Stdin(scheduler, closed=True)
-        self.stdout: Sink = _Outlet(output, "stdout")
-        self.stderr: Sink = _Outlet(output, "stdout" if spec.tty else "stderr")
+        self.stdout: Sink = Outlet(output, "stdout")
+        self.stderr: Sink = Outlet(output, "stdout" if spec.tty else "stderr")
         self.parent = parent
         self.title: tuple[str, ...] | None = None
         """What /proc/PID/cmdline shows where that is not the argv."""
@@ -376,7 +376,7 @@ class Process:
         return self._wall_ns()
 
 
-class _Outlet:
+class Outlet:
     """One of the two streams of a container or an exec."""
 
     __slots__ = ("_output", "_stream")

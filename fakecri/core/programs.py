@@ -187,7 +187,7 @@ class _Search:
 
     def find(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
         try:
-            path = locate(self.lookup, argv[0], environment, cwd)
+            path = locate(self.lookup, argv[0], environment, cwd, is_inside=self.is_inside)
         except MissingExecutableError:
             registered = self.registered(argv[0])
             if registered is None:

@@ -15,6 +15,7 @@ from fakecri.core.processes import Process, ProcessSpec, Program, Stdin, User
 from fakecri.core.programs import Programs
 from fakecri.core.rootfs.dev import dev_tree
 from fakecri.core.rootfs.image_trees import image_tree
+from fakecri.core.rootfs.lookups import Lookup
 from fakecri.core.rootfs.nodes import Filesystem
 from fakecri.core.rootfs.places import Mount, Mounts
 from fakecri.core.rootfs.tree import Rootfs, layer_mount
@@ -119,7 +120,15 @@ class Machine:
         return WALL_NS + self.scheduler.now_ns - START_NS
 
     def _find(self, argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> Program:
-        return self.programs.find(self.image, argv, environment, cwd=cwd, is_exec=True)
+        return self.programs.find(
+            self.image,
+            argv,
+            environment,
+            cwd=cwd,
+            is_exec=True,
+            is_inside=True,
+            lookup=Lookup(self.system.rootfs.mounts),
+        )
 
     def _mounts(self, _: Rootfs) -> Mounts:
         mounts = Mounts()
@@ -176,6 +185,7 @@ class Machine:
             stdin=given,
             system=self.system,
         )
+        self.system.adopt(process)
         process.start(program)
         return Run(self.scheduler, process, given, written)
 

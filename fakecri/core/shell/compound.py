@@ -26,6 +26,7 @@ from fakecri.core.shell.tokens import REDIRECTIONS, Token
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _INDEXED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[")
+_COMBINING = {"&&": Word((Literal("-a"),)), "||": Word((Literal("-o"),))}
 _DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 
 
@@ -38,7 +39,7 @@ class Compound(Branches):
         if token.kind == "operator" and token.text == "(":
             return self._redirected(self._brackets(token))
         reader = _READERS.get(token.text) if token.kind == "word" else None
-        if reader is not None and (self.bash or token.text != "select"):
+        if reader is not None and (self.bash or token.text not in {"select", "[["}):
             self.take()
             return self._redirected(reader(self))
         if token.kind == "word" and token.text == "function":
@@ -84,13 +85,16 @@ class Compound(Branches):
         words: list[Word] = []
         redirections: list[Redirection] = []
         line = self.line
-        aliased = True
+        doubled = False  # in ash `[[` is a command; only `&&` and `||` mean something else there
         while True:
-            token = self.peek(command=aliased and not words)
+            token = self.peek(command=not words)
             if token.is_operator(*REDIRECTIONS):
                 redirections.append(self._redirection())
             elif token.kind == "word":
                 self._simple_word(assignments, arrays, words)
+                doubled = not self.bash and (token.text == "[[" or (doubled and token.text != "]]"))
+            elif doubled and token.is_operator("&&", "||"):
+                words.append(_COMBINING[self.take().text])
             elif token.is_operator("(") and len(words) == 1 and not assignments:
                 return self._function_definition(words[0])
             elif token.is_operator("<(", ">("):

@@ -11,12 +11,11 @@ from fakecri.core.shell.expansion import (
     expand_pattern,
     expand_regular_expression,
     expand_text,
-    expand_words,
 )
 from fakecri.core.shell.parameters import find_value
 from fakecri.core.shell.patterns import compiled
 from fakecri.core.shell.state import Shell
-from fakecri.core.shell.syntax import Literal, Word
+from fakecri.core.shell.syntax import Word
 from fakecri.core.shell.text import outer
 
 if TYPE_CHECKING:
@@ -66,10 +65,7 @@ def unary(shell: Shell, operator: str, operand: str) -> bool:
 
 def _is_terminal(shell: Shell, operand: str) -> bool:
     number = _integer(shell, operand)
-    if not shell.process.spec.tty:
-        return False
-    found = shell.descriptors.find(number)
-    return found is not None and getattr(found, "is_terminal", False)
+    return shell.process.spec.tty and shell.descriptors.is_of_container(number)
 
 
 def _file_test(shell: Shell, letter: str, path: str) -> bool:
@@ -122,6 +118,11 @@ def _compare_files(shell: Shell, left: str, operator: str, right: str) -> bool:
     return second is None or first.mtime_ns > second.mtime_ns
 
 
+def test_doubled(shell: Shell, words: Sequence[str]) -> bool:
+    """Evaluate the arguments of ash's `[[`. Raises CommandError."""
+    return _Reader(shell, words, doubled=True).all_of_it()
+
+
 def test(shell: Shell, words: Sequence[str]) -> bool:
     """Evaluate the arguments of `test`. Raises CommandError."""
     count = len(words)
@@ -135,20 +136,38 @@ def test(shell: Shell, words: Sequence[str]) -> bool:
         return bool(words[1])
     if count in {2, 3, 4} and words[0] == "!":
         return not test(shell, words[1:])
-    reader = _Reader(shell, words)
-    result = reader.either()
-    if reader.rest:
-        raise reader.complaint(reader.rest[-1])
-    return result
+    return _Reader(shell, words).all_of_it()
+
+
+def _matches(shell: Shell, left: str, operator: str, right: str) -> bool:
+    """What ash's `[[ left operator right ]]` says."""
+    if operator in {"=", "==", "!="}:
+        return bool(compiled(right).fullmatch(left)) == (operator != "!=")
+    if operator == "=~":
+        try:
+            return re.search(regular_expression(right), left) is not None
+        except (re.error, OverflowError, RecursionError):
+            raise CommandError("invalid regular expression", 2) from None
+    return binary(shell, left, operator, right)
 
 
 class _Reader:
     """Reads what `-a`, `-o`, `!` and parentheses combine."""
 
-    def __init__(self, shell: Shell, words: Sequence[str]) -> None:
+    def __init__(self, shell: Shell, words: Sequence[str], *, doubled: bool = False) -> None:
         self.shell = shell
         self.rest = list(reversed(words))
         self.depth = 0
+        self.compare = _matches if doubled else binary
+        self.operators = BINARY | {"=~"} if doubled else BINARY
+
+    def all_of_it(self) -> bool:
+        if not self.rest:
+            return False
+        result = self.either()
+        if self.rest:
+            raise self.complaint(self.rest[-1])
+        return result
 
     def complaint(self, word: str) -> CommandError:
         if self.shell.bash:
@@ -192,8 +211,8 @@ class _Reader:
                 raise CommandError("closing paren expected", 2)
             self.depth -= 1
             return result
-        if len(self.rest) >= 2 and self.rest[-1] in BINARY:  # noqa: PLR2004  # operator, operand
-            return binary(self.shell, word, self.rest.pop(), self.rest.pop())
+        if len(self.rest) >= 2 and self.rest[-1] in self.operators:  # noqa: PLR2004  # and an operand
+            return self.compare(self.shell, word, self.rest.pop(), self.rest.pop())
         if word in UNARY and self.rest:
             return unary(self.shell, word, self.rest.pop())
         return bool(word)
@@ -201,28 +220,11 @@ class _Reader:
 
 def evaluate(shell: Shell, words: Sequence[Word]) -> Waits[bool]:
     """Evaluate what stands in `[[ ]]`. Raises ShellError and CommandError."""
-    if not shell.bash:
-        words = yield from _split(shell, words)
     reader = _Condition(shell, words)
     result = yield from reader.either(skip=False)
-    if reader.rest and not shell.bash:
-        raise CommandError(f"{reader.rest[-1].plain}: unknown operand", 2)
     if reader.rest:
         raise CommandError("syntax error in conditional expression", 2)
     return result
-
-
-def _split(shell: Shell, words: Sequence[Word]) -> Waits[list[Word]]:
-    """Split words as ash 1.35 does, which takes what stands in `[[ ]]` for arguments."""
-    found: list[Word] = []
-    for word in words:
-        fields = (
-            [word.plain]
-            if word.plain is not None
-            else (yield from expand_words(shell, (word,), globbing=False))
-        )
-        found.extend(Word((Literal(field),)) for field in fields)
-    return found
 
 
 class _Condition:

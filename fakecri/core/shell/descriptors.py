@@ -3,8 +3,8 @@
 import errno
 from collections.abc import Callable
 
-from fakecri.core.pipes import Pipe, Reader, Sink
-from fakecri.core.processes import Process
+from fakecri.core.pipes import Pipe, Reader, Sink, Stdin
+from fakecri.core.processes import Outlet, Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.views import OpenFile
 
@@ -156,6 +156,13 @@ class Descriptors:
         """What is written to."""
         found = self._table.get(number)
         return CLOSED if found is None or found.sink is None else found.sink
+
+    def is_of_container(self, number: int) -> bool:
+        """Whether it is what the container's process was given: on a terminal, that terminal."""
+        found = self._table.get(number)
+        if found is None:
+            return False
+        return isinstance(found.reader, Stdin) if number == 0 else isinstance(found.sink, Outlet)
 
     def attach(self, process: Process) -> None:
         """Let a process have it as its own."""

@@ -1,5 +1,10 @@
 """What ends a command, a function or a shell before its time."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fakecri.core.processes import Program
+
 
 class ShellError(Exception):
     """A complaint; the shell is ended with `status` where it is not interactive."""
@@ -55,8 +60,11 @@ class Jump(Exception):  # noqa: N818  # no error
 class Become(Exception):  # noqa: N818  # no error
     """The process goes on as another program."""
 
-    def __init__(self, argv: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(
+        self, program: "Program", argv: tuple[str, ...], environment: dict[str, str]
+    ) -> None:
         super().__init__(argv)
+        self.program = program
         self.argv = argv
         self.environment = environment
 

@@ -11,7 +11,7 @@ from fakecri.core.shell.arithmetic import ArithmeticFailure
 from fakecri.core.shell.descriptors import NOTHING, Descriptor, ends_of
 from fakecri.core.shell.errors import CommandError, Leave, ShellError
 from fakecri.core.shell.expansion import evaluate_word, expand_pattern, expand_text
-from fakecri.core.shell.jobs import add_job, report_death
+from fakecri.core.shell.jobs import add_job, keep_jobs, report_death
 from fakecri.core.shell.patterns import compiled
 from fakecri.core.shell.printing import command_text
 from fakecri.core.shell.redirections import redirect, restore
@@ -90,6 +90,8 @@ def _sequence(shell: Shell, node: Sequence) -> Waits[int]:
     status = 0
     for command in node.commands:
         status = yield from _RUNNERS[type(command)](shell, command)
+        if "n" in shell.options and not shell.interactive:
+            break
     return status
 
 
@@ -167,6 +169,7 @@ def _start_pipeline(shell: Shell, node: Pipeline, stdin: Descriptor | None = Non
         reading.hold()
     for position, command in enumerate(node.commands):
         child = shell.fork()
+        keep_jobs(shell, child, command)
         if reading is not None:
             child.descriptors.put(0, reading)
             reading.release()
@@ -175,8 +178,6 @@ def _start_pipeline(shell: Shell, node: Pipeline, stdin: Descriptor | None = Non
             reading, writing = ends_of(Pipe(shell.process.scheduler))
             reading.hold()
             child.descriptors.put(1, writing)
-        if isinstance(command, Simple) and command.words and command.words[0].literal == "jobs":
-            child.jobs = list(shell.jobs)  # `jobs | wc -l` counts those of its parent
         body = command.body if isinstance(command, Subshell) else command
         processes.append(fork(shell, child, partial(_run_child, node=body)))
     return processes

@@ -24,7 +24,7 @@ _ONE_FIELD = re.compile(r"[A-Za-z0-9_./:+,=@%-]+")
 """What is a field as it stands, unless IFS is an unusual one."""
 
 
-def expand_words(shell: Shell, words: Sequence[Word], *, globbing: bool = True) -> Waits[list[str]]:
+def expand_words(shell: Shell, words: Sequence[Word]) -> Waits[list[str]]:
     """Return the fields of some words."""
     found: list[str] = []
     for word in words:
@@ -45,7 +45,7 @@ def expand_words(shell: Shell, words: Sequence[Word], *, globbing: bool = True) 
         fields = Fields(shell.ifs())
         yield from add_parts(shell, word.parts, fields)
         for field in fields.finish():
-            if globbing and field.is_pattern and "f" not in shell.options:
+            if field.is_pattern and "f" not in shell.options:
                 found.extend(glob(shell, field))
             else:
                 found.append(field.text)

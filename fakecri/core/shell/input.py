@@ -9,6 +9,8 @@ from fakecri.core.shell.state import Shell
 from fakecri.core.shell.syntax import Node
 
 _END_OF_TRANSMISSION = b"\x04"
+_AT_ONCE = 1023
+"""So many bytes are in ash's buffer."""
 
 
 class Input:
@@ -19,6 +21,8 @@ class Input:
         self.text = ""
         self.line = 1
         self.ended = False
+        self.keeps = not (shell.bash or shell.process.spec.tty)
+        """Whether what it has read is lost to the commands: ash reads ahead, bash never does."""
 
     def run(self) -> Waits[int]:
         """Run all of it; return the last status."""
@@ -79,6 +83,9 @@ class Input:
             chunk = chunk.replace(b"\r", b"\n")
             if chunk.startswith(_END_OF_TRANSMISSION):
                 chunk = b""
+        if self.keeps and len(chunk) > _AT_ONCE:
+            self.shell.descriptors.stdin.unread(chunk[_AT_ONCE:])
+            chunk = chunk[:_AT_ONCE]
         if not chunk:
             self.ended = True
         self.text += chunk.replace(b"\0", b"").decode("latin-1")
@@ -87,8 +94,11 @@ class Input:
         """What was not used, the commands may read."""
         rest = parser.text[parser.position :] + more
         self.line = parser.line
-        self.shell.descriptors.stdin.unread(rest.encode("latin-1"))
         self.text = ""
+        if self.keeps:
+            self.text = rest
+        else:
+            self.shell.descriptors.stdin.unread(rest.encode("latin-1"))
 
     def prompt(self, name: str) -> None:
         """Ask for more."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from fakecri.core.processes import Process
 from fakecri.core.shell.errors import ShellError
 from fakecri.core.shell.state import Shell, number_of
+from fakecri.core.shell.syntax import Group, Node, Simple
 from fakecri.core.signals import NUMBERS
 
 if TYPE_CHECKING:
@@ -67,6 +68,14 @@ def add_job(shell: Shell, processes: list[Process], text: str = "") -> Job:
     shell.jobs.append(job)
     shell.last_background = job.pids[-1]
     return job
+
+
+def keep_jobs(shell: Shell, child: Shell, node: Node) -> None:
+    """Let a child that is nothing but `jobs` know the jobs of its parent."""
+    while isinstance(node, Group):
+        node = node.body
+    if isinstance(node, Simple) and node.words and node.words[0].plain == "jobs":
+        child.jobs = list(shell.jobs)
 
 
 def find_job(shell: Shell, text: str) -> Job:

@@ -72,8 +72,10 @@ def require_room(shell: Shell) -> None:
 def become(shell: Shell, words: Sequence[str], environment: dict[str, str]) -> None:
     """Go on as another program. Raises MissingExecutableError."""
     argv = tuple(outer(each) for each in words)
-    shell.process.system.find(argv, environment, shell.process.spec.cwd)
-    raise Become(argv, environment)
+    program = _program(shell, argv, environment)
+    if shell.bash and environment.get("SHLVL", "").isdecimal():
+        environment = environment | {"SHLVL": str(max(int(environment["SHLVL"]) - 1, 0))}
+    raise Become(program, argv, environment)
 
 
 def refuse(shell: Shell, name: str, missing: MissingExecutableError) -> int:

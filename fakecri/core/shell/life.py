@@ -17,11 +17,11 @@ from fakecri.core.shell.execution import run, tails
 from fakecri.core.shell.grammar import Parser
 from fakecri.core.shell.nesting import drive
 from fakecri.core.shell.state import Shell
+from fakecri.core.shell.syntax import Node
 from fakecri.core.shell.traps import run_exit_trap, run_pending
 
 if TYPE_CHECKING:
     from fakecri.core.processes import Process
-    from fakecri.core.shell.syntax import Node
 
 
 def live(shell: Shell, body: Waits[int]) -> Waits[int]:
@@ -72,9 +72,8 @@ def _go_on(shell: Shell, becoming: Become) -> Waits[int]:
     """Go on as another program, in the same process."""
     process: Process = shell.process
     shell.descriptors.attach(process)
-    program = process.system.find(becoming.argv, becoming.environment, process.spec.cwd)
     process.forget_handlers()
-    result = become(process, program, becoming.argv, becoming.environment)
+    result = become(process, becoming.program, becoming.argv, becoming.environment)
     if result is None or isinstance(result, int):
         return result or 0
     return (yield from result)
@@ -93,7 +92,7 @@ def run_text(shell: Shell, text: str, *, line: int = 0, to_the_end: bool = False
     return status
 
 
-def _next_line(shell: Shell, parser: Parser) -> "Node | None":
+def _next_line(shell: Shell, parser: Parser) -> Node | None:
     try:
         return parser.next_line()
     except SyntaxFailure:

@@ -14,9 +14,9 @@ _LISTS = frozenset("@*")
 
 
 def _flags(shell: Shell) -> str:
-    letters = "EhBubaCvxcsnmIfe"
-    shown = "".join(each for each in letters if each in shell.options)
-    return shown + ("i" if shell.interactive else "")
+    options = shell.options | ({"i"} if shell.interactive else set())
+    letters = "efInsmCxvuabhBic" if shell.bash else "ubaCvxcsnmiIfe"
+    return "".join(each for each in letters if each in options)
 
 
 _SPECIAL: dict[str, Callable[[Shell], str]] = {
@@ -276,9 +276,8 @@ def _with_default(shell: Shell, part: Parameter, fields: Fields, value: str | No
         shell.variables.set(part.name, text)
         _add(fields, text, quoted=part.quoted)
         return
-    unset = "parameter not set"
-    if part.operation == ":?":
-        unset = "parameter null or not set" if shell.bash else "parameter not set or null"
+    null = " or null" if part.operation[0] == ":" else ""
+    unset = "parameter null or not set" if shell.bash else f"parameter not set{null}"
     raise ShellError(f"{part.name}: {text or unset}", 127 if shell.bash else 2)
 
 

@@ -37,12 +37,18 @@ from fakecri.core.shell.syntax import (
 from fakecri.core.shell.text import single_quoted
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=+,@%^-]+")
+_QUOTED_BY_ASH = re.compile(r"[^+,\-./0-9:@A-Z\]^_a-z]")
+_WORDS = frozenset(
+    "! case do done elif else esac fi for function if in then until while { }".split()  # noqa: SIM905
+)
 _SPECIAL_IN_QUOTES = re.compile(r'([$`"\\])')
 
 
-def trace_text(text: str) -> str:
-    """Quote a word where it needs it."""
-    return text if not text or _PLAIN.fullmatch(text) else single_quoted(text)
+def trace_text(text: str, *, bash: bool) -> str:
+    """Return a word as `set -x` shows it."""
+    if bash:
+        return text if _PLAIN.fullmatch(text) else single_quoted(text)
+    return single_quoted(text) if _QUOTED_BY_ASH.search(text) or text in _WORDS else text
 
 
 def script_text(node: Node) -> str:

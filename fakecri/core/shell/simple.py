@@ -7,7 +7,7 @@ from fakecri.core.executables import MissingExecutableError
 from fakecri.core.scheduler import Waits
 from fakecri.core.shell import arrays
 from fakecri.core.shell.builtins import BUILTINS, SPECIAL, Builtin
-from fakecri.core.shell.errors import CommandError, Leave, Return, ShellError
+from fakecri.core.shell.errors import Become, CommandError, Leave, Return, ShellError
 from fakecri.core.shell.expansion import expand_text, expand_words
 from fakecri.core.shell.jobs import report_death
 from fakecri.core.shell.launching import become, launch, refuse
@@ -31,8 +31,6 @@ def run_simple(shell: Shell, node: Simple) -> Waits[int]:
     pace.steps += 1
     if pace.steps > STEPS:
         yield from breathe(shell)
-    if "n" in shell.options and not shell.interactive:
-        return shell.status
     shell.line = node.line
     shell.substituted = None
     words = yield from expand_words(shell, node.words)
@@ -59,8 +57,8 @@ def _trace(shell: Shell, assignments: Sequence[Assignment], words: Sequence[str]
     for assignment in assignments:
         if not isinstance(assignment.value, tuple):
             value = yield from expand_text(shell, assignment.value)
-            shown.append(f"{assignment.name}={trace_text(value)}")
-    shown += [trace_text(word) for word in words]
+            shown.append(f"{assignment.name}={trace_text(value, bash=shell.bash)}")
+    shown += [trace_text(word, bash=shell.bash) for word in words]
     prefix = shell.variables.get("PS4")
     shell.error(f"{'+ ' if prefix is None else prefix}{' '.join(shown)}\n")
 
@@ -77,7 +75,7 @@ def _assign_only(shell: Shell, node: Simple) -> Waits[int]:
         yield from arrays.assign(shell, assignment)
     if "x" in shell.options and node.assignments:
         texts = [
-            f"{each.name}={trace_text(shell.variables.get(each.name) or '')}"
+            f"{each.name}={trace_text(shell.variables.get(each.name) or '', bash=shell.bash)}"
             for each in node.assignments
         ]
         shell.error(f"{shell.variables.get('PS4') or '+ '}{' '.join(texts)}\n")
@@ -96,33 +94,55 @@ def _with_surroundings(
         if special and not (shell.interactive or shell.bash):
             raise Leave(error.status) from error
         return error.status
+    try:
+        if special and not shell.bash:
+            for assignment in node.assignments:
+                yield from arrays.assign(shell, assignment)
+            status = yield from _in_surroundings(shell, node, command, words)
+        else:
+            status = yield from _with_assignments(shell, node, command, words)
+        if words[0] == "exec":
+            forget(saved)
+    except Become:
+        forget(saved)
+        raise
+    else:
+        return status
+    finally:
+        restore(shell, saved)
+
+
+def _with_assignments(
+    shell: Shell, node: Simple, command: Builtin | Function, words: list[str]
+) -> Waits[int]:
+    """Run it with assignments that count for it alone."""
     before: list[tuple[str, Variable | None]] = []
     try:
         for assignment in node.assignments:
-            if not special or shell.bash:
-                before.append((assignment.name, shell.variables.save(assignment.name)))
+            before.append((assignment.name, shell.variables.save(assignment.name)))
             yield from arrays.assign(shell, assignment)
-            if not special or shell.bash:
-                shell.variables.mark(assignment.name).exported = True
-        if isinstance(command, Function):
-            return (yield from call(shell, command, words))
-        status = yield from run_builtin(shell, command, words)
-        for _, assignment in node.arrays:
-            yield from arrays.assign(shell, assignment)
-        if words[0] == "exec":
-            forget(saved)
-        return status
+            shell.variables.mark(assignment.name).exported = True
+        return (yield from _in_surroundings(shell, node, command, words))
     finally:
         for name, variable in reversed(before):
             shell.variables.restore(name, variable)
-        restore(shell, saved)
+
+
+def _in_surroundings(
+    shell: Shell, node: Simple, command: Builtin | Function, words: list[str]
+) -> Waits[int]:
+    if isinstance(command, Function):
+        return (yield from call(shell, command, words))
+    status = yield from run_builtin(shell, command, words)
+    for _, assignment in node.arrays:
+        yield from arrays.assign(shell, assignment)
+    return status
 
 
 def run_builtin(shell: Shell, builtin: Builtin, words: list[str]) -> Waits[int]:
     """Run a builtin in place."""
-    outer_name = shell.command_name
-    if words[0] != "command":  # which speaks for what it runs
-        shell.command_name = builtin.shown(shell, words[0])
+    outer_name, before = shell.command_name, shell.caller_name
+    shell.caller_name, shell.command_name = outer_name, builtin.shown(shell, words[0])
     try:
         result = builtin.function(shell, words)
         if isinstance(result, Generator):
@@ -142,7 +162,7 @@ def run_builtin(shell: Shell, builtin: Builtin, words: list[str]) -> Waits[int]:
     else:
         return result
     finally:
-        shell.command_name = outer_name
+        shell.command_name, shell.caller_name = outer_name, before
 
 
 def call(shell: Shell, function: Function, words: list[str]) -> Waits[int]:
@@ -177,6 +197,7 @@ def run_unaliased(shell: Shell, words: list[str]) -> Waits[int]:
     """Run a command that is no function: `command NAME`."""
     builtin = BUILTINS.get(words[0])
     if builtin is None or not builtin.is_for(shell):
+        shell.command_name = shell.caller_name  # nothing is said of `command`
         return (yield from _external(shell, Simple((), (), ()), words))
     try:
         return (yield from run_builtin(shell, builtin, words))
@@ -203,6 +224,9 @@ def _external(shell: Shell, node: Simple, words: list[str]) -> Waits[int]:
     if any(each is node for each in shell.tails) and not shell.traps and not shell.interactive:
         try:
             become(shell, words, environment)
+        except Become:
+            forget(saved)
+            raise
         except MissingExecutableError as missing:
             status = refuse(shell, words[0], missing)
             restore(shell, saved)

@@ -32,7 +32,8 @@ def _run(shell: Shell, words: list[str]) -> Waits[int]:
     if rest and "s" not in shell.options:
         return (yield from _run_file(shell, rest))
     shell.arguments = rest
-    shell.interactive = "i" in shell.options or shell.process.spec.tty
+    terminal = shell.process.spec.tty and all(map(shell.descriptors.is_of_container, (0, 2)))
+    shell.interactive = "i" in shell.options or terminal
     return (yield from read_script(shell))
 
 
@@ -46,7 +47,13 @@ def _options(shell: Shell, words: list[str]) -> list[str]:
             continue
         if word.startswith("--"):
             raise ShellError(f"{word}: invalid option" if shell.bash else "illegal option --")
-        take_options(shell, word, rest, "csil")
+        try:
+            take_options(shell, word, rest, "csil")
+        except ShellError as error:
+            if "illegal option -o" not in error.text:
+                raise
+            shell.complain(error.text)
+            raise Leave(0) from error  # as ash does
     if rest[:1] == ["-"] and rest == words[-len(rest) :]:
         rest = rest[1:]
     return rest

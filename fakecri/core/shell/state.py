@@ -28,11 +28,11 @@ class Shell:
     """Everything that a script can change."""
 
     __slots__ = (
-        "aliases", "arg0", "arguments", "bash", "command_name", "depth", "descriptors", "dirty",
-        "exiting", "functions", "getopts_place", "interactive", "is_subshell", "jobs",
-        "last_background", "line", "loops", "options", "pace", "pending", "pid", "ppid", "process",
-        "random", "seconds_ns", "sourced", "status", "substituted", "tails", "traps", "unchecked",
-        "variables", "wake",
+        "aliases", "arg0", "arguments", "bash", "caller_name", "command_name", "depth",
+        "descriptors", "dirty", "exiting", "functions", "getopts_index", "getopts_place",
+        "interactive", "is_subshell", "jobs", "last_background", "line", "loops", "options",
+        "pace", "pending", "pid", "ppid", "process", "random", "seconds_ns", "sourced", "status",
+        "substituted", "tails", "traps", "unchecked", "variables", "wake",
     )  # fmt: skip
 
     def __init__(self, process: Process, arg0: str, *, bash: bool) -> None:
@@ -50,6 +50,8 @@ class Shell:
         """The status of the last command substitution of a command, if there was one."""
         self.line = 1
         self.command_name = ""
+        self.caller_name = ""
+        """The `command_name` around the builtin that runs."""
         self.traps: dict[str, str] = {}
         """By the name of a signal, `EXIT` or `ERR`; an empty one ignores."""
         self.pending: list[int] = []
@@ -68,6 +70,9 @@ class Shell:
         self.tails: tuple[Simple, ...] = ()
         """Commands behind which nothing comes: they take the place of the shell."""
         self.getopts_place = 0
+        """In the word that getopts is at; 0: it begins with one."""
+        self.getopts_index = ""
+        """What it has set OPTIND to; a script may set it to something else."""
         self.random = 0
         self.seconds_ns = process.scheduler.now_ns
         self.dirty = False
@@ -206,5 +211,9 @@ def initial_variables(shell: Shell, environment: Mapping[str, str]) -> None:
     for name, value in defaults.items():
         if name not in {"PS2", "PS4"} or variables.get(name) is None:
             variables.set(name, value)
+    level = variables.get("SHLVL") or ""
+    variables.set("SHLVL", str(int(level[:9]) + 1 if level.isdecimal() else 1))
+    for name in ("PWD", "SHLVL"):
+        variables.mark(name).exported = True
     if variables.get("PS1") is None:
         variables.set("PS1", "\\w \\$ ")

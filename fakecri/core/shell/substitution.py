@@ -6,6 +6,7 @@ from fakecri.core.pipes import Pipe
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.shell.descriptors import ends_of
+from fakecri.core.shell.jobs import keep_jobs
 from fakecri.core.shell.launching import require_room
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.syntax import Node
@@ -49,6 +50,8 @@ def substitute(shell: Shell, body: Sequence[Node]) -> Waits[str]:
     reading.hold()
     child = shell.fork()
     child.descriptors.put(1, writing)
+    if len(body) == 1:
+        keep_jobs(shell, child, body[0])
     try:
         process = fork(shell, child, commands)
         chunks = []

@@ -61,8 +61,8 @@ class Tokens(Scanner):
         self._token: Token | None = None
         self._documents: list[HereDocument] = []
         self._expanding: list[tuple[str, int]] = []
-        self._tail = -1
-        """How much was left behind an alias that ends with a blank: the next word is looked up."""
+        self._blank_alias = -1
+        """How much text is left behind an alias that ends in a blank: the next word may be one."""
 
     def peek(self, *, command: bool = False) -> Token:
         """Look at the next token; an alias counts where a `command` may stand."""
@@ -71,6 +71,12 @@ class Tokens(Scanner):
         while (command or self._follows_alias(self._token)) and self._expand_alias(self._token):
             self._token = self._read()
         return self._token
+
+    def _follows_alias(self, token: Token) -> bool:
+        if self._blank_alias < 0 or len(self.text) - token.start > self._blank_alias:
+            return False
+        self._blank_alias = -1
+        return True
 
     def take(self) -> Token:
         """Take the next token; with a newline, the here-documents that wait for it."""
@@ -140,12 +146,6 @@ class Tokens(Scanner):
 
     # Aliases.
 
-    def _follows_alias(self, token: Token) -> bool:
-        if self._tail < 0 or token.kind != "word" or len(self.text) - token.start > self._tail:
-            return False
-        self._tail = -1
-        return True
-
     def _expand_alias(self, token: Token) -> bool:
         name = token.text
         if token.kind != "word" or name not in self.aliases:
@@ -158,7 +158,8 @@ class Tokens(Scanner):
             return False
         self._expanding.append((name, left))
         value = self.aliases[name]
-        self._tail = left if value[-1:] in {" ", "\t"} else -1
+        if value[-1:] in {" ", "\t"}:
+            self._blank_alias = left
         _ = self.line
         self.text = self.text[: token.start] + value + self.text[self.position :]
         self.position = token.start

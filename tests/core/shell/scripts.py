@@ -13,9 +13,7 @@ def start(*argv: str, machine: Machine | None = None, **conditions: Any) -> Run:
     """Start a command line; nothing of it has run yet."""
     machine = machine or Machine()
     settings = {"environment": ENVIRONMENT, "cwd": "/tmp", "is_init": False, **conditions}
-    run = machine.start(argv, **settings)
-    machine.system.adopt(run.process)
-    return run
+    return machine.start(argv, **settings)
 
 
 def run(script: str, arguments: Sequence[str] = (), **conditions: Any) -> Finished:

@@ -26,7 +26,6 @@ class Container:
         run = self.machine.start(
             argv, environment=environment, user=user, stdin=stdin, is_init=False
         )
-        self.machine.system.adopt(run.process)
         self.machine.scheduler.run()
         return run
 
@@ -46,7 +45,6 @@ class Container:
 def container() -> Iterator[Container]:
     machine = Machine()
     first = machine.start(["sleep", "infinity"])
-    machine.system.adopt(first.process)
     machine.scheduler.run()
     yield Container(machine, first)
     first.process.kill(SIGKILL)

@@ -43,6 +43,7 @@ BUILTINS: Mapping[str, Builtin] = {
     ".": Builtin(control.source),
     ":": Builtin(control.true),
     "[": Builtin(filing.bracket, applet=True),
+    "[[": Builtin(filing.double_bracket, applet=True, only="ash"),
     "alias": Builtin(naming.alias),
     "bg": Builtin(processes.background),
     "break": Builtin(control.break_),

@@ -112,7 +112,7 @@ def source(shell: Shell, words: list[str]) -> Waits[int]:
         return returned.status
     except ShellError as error:
         if error.text:
-            shell.complain(error.text)  # as long as it is known where
+            shell.complain(error.text)  # in the name of the file
         raise ShellError("", error.status) from error
     finally:
         shell.depth -= 1

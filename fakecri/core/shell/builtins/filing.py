@@ -22,6 +22,13 @@ def bracket(shell: Shell, words: list[str]) -> int:
     return int(not conditions.test(shell, words[1:-1]))
 
 
+def double_bracket(shell: Shell, words: list[str]) -> int:
+    """`[[ EXPRESSION ]]` of ash: a command as `[`, with patterns and regular expressions."""
+    if words[-1] != "]]":
+        raise CommandError("missing ]]", 2)
+    return int(not conditions.test_doubled(shell, words[1:-1]))
+
+
 def working_directory(shell: Shell, words: list[str]) -> int:
     """`pwd [-LP]`."""
     given, _ = options(shell, words, "LP")

@@ -34,7 +34,7 @@ def _meaning(shell: Shell, name: str) -> tuple[str, str] | None:
     """What a name is, and its value, if it is anything."""
     from fakecri.core.shell.builtins import BUILTINS, SPECIAL  # noqa: PLC0415  # whose part it is
 
-    if name in RESERVED and (shell.bash or name not in {"select", "time"}):
+    if name in RESERVED and (shell.bash or name not in {"select", "time", "[["}):
         return "keyword", name
     if name in shell.aliases:
         return "alias", shell.aliases[name]
@@ -144,6 +144,12 @@ def hash_(shell: Shell, words: list[str]) -> int:
     return status
 
 
+def _place_in_table(item: tuple[str, str]) -> int:
+    """Where an alias is shown: ash shows the aliases in the order of its hash table."""
+    name = item[0].encode("latin-1")
+    return ((name[0] << 4) + sum(name)) % 39
+
+
 def alias(shell: Shell, words: list[str]) -> int:
     """`alias [NAME[=VALUE]]...`."""
     prefix = "alias " if shell.bash else ""
@@ -153,7 +159,9 @@ def alias(shell: Shell, words: list[str]) -> int:
     if not rest:
         lines = [
             f"{prefix}{name}={single_quoted(value)}\n"
-            for name, value in sorted(shell.aliases.items())
+            for name, value in sorted(
+                shell.aliases.items(), key=None if shell.bash else _place_in_table
+            )
         ]
         shell.write("".join(lines))
         return 0

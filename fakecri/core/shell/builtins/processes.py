@@ -321,6 +321,10 @@ def ulimit(shell: Shell, words: list[str]) -> int:
     if "a" in letters:
         shell.write("".join(f"{text:<31} (-{letter}) {value}\n" for text, letter, value in _LIMITS))
         return 0
+    if rest and rest[0] != "unlimited" and not rest[0].isdecimal():
+        if shell.bash:
+            raise CommandError(f"{rest[0]}: invalid number")
+        raise CommandError(f"invalid number '{rest[0]}'")
     if not rest:
         chosen = [each for each in letters if each in known] or ["f"]
         for letter in chosen:

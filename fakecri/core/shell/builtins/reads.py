@@ -176,13 +176,16 @@ def getopts(shell: Shell, words: list[str]) -> int:
     letters, name = words[1], words[2]
     arguments = words[3:] if len(words) > 3 else shell.arguments  # noqa: PLR2004  # and arguments
     text = shell.variables.get("OPTIND") or "1"
+    if text != shell.getopts_index:
+        shell.getopts_place = 0
     index = max(int(text) if text.isdecimal() else 1, 1)
     found = _next_option(shell, letters, arguments, index)
     if found is None:
         shell.variables.set(name, "?")
         return 1
     letter, value, index = found
-    shell.variables.set("OPTIND", str(index))
+    shell.getopts_index = str(index)
+    shell.variables.set("OPTIND", shell.getopts_index)
     shell.variables.set(name, letter)
     if value is None:
         shell.variables.unset("OPTARG")
@@ -195,8 +198,8 @@ def _next_option(  # noqa: PLR0911  # the ends of options are many
     shell: Shell, letters: str, arguments: list[str], index: int
 ) -> tuple[str, str | None, int] | None:
     place = shell.getopts_place or 1
-    if place > 1 and not shell.bash and index > 1:
-        index -= 1  # ash counts a word as done while it is in the middle of it
+    if place > 1 and not shell.bash:
+        index -= 1  # ash counts a word as soon as it begins with it
     if index > len(arguments):
         shell.getopts_place = 0
         return None
