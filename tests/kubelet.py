@@ -20,6 +20,7 @@ from tests.support import Node
 
 FIRST_BACK_OFF_S = 10
 LAST_BACK_OFF_S = 300
+SHOWN_RECORDS = 12
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Running:
     state: int = -1
     exit_code: int = 0
     restart_at_s: float = 0
+    back_off_s: float = 0
     started_s: float = 0
     log_lines: int = 0
     ready: bool | None = None
@@ -106,8 +108,7 @@ class Kubelet:
                 for worker in reversed(workers):
                     worker.end()
         for worker in workers:
-            if not worker.ended:
-                worker.end()
+            worker.end()
         return self.transcript()
 
 
@@ -146,6 +147,9 @@ class Worker:
             for each in self.mains:
                 if each.attempt < 0:
                     self.start(each)
+        if self.finished():
+            self.end()
+            return
         for each in (*self.inits, *self.mains):
             self.restart(each)
             self.probe(each)
@@ -208,32 +212,43 @@ class Worker:
         message = f" message={said!r}" if said else ""
         text = f"{each.name}/{each.attempt} EXITED {status.exit_code} {status.reason}{message}"
         self.note(text, status.finished_at)
-        lived_s = (status.finished_at - status.started_at) / SECOND_NS
-        crashes = each.attempt + 1 if lived_s < 2 * LAST_BACK_OFF_S else 1
-        back_off_s = min(FIRST_BACK_OFF_S * 2 ** (crashes - 1), LAST_BACK_OFF_S)
-        each.restart_at_s = self.kubelet.now_s() + back_off_s
+        finished_s = (status.finished_at - self.kubelet.began_ns) / SECOND_NS
+        if finished_s - each.started_s > 2 * LAST_BACK_OFF_S:
+            each.back_off_s = 0
+        # The first restart is at once; each start doubles what the next restart has to wait.
+        each.restart_at_s = finished_s + each.back_off_s
+        each.back_off_s = min(max(FIRST_BACK_OFF_S, 2 * each.back_off_s), LAST_BACK_OFF_S)
 
     def read_log(self, each: Running) -> None:
-        """Write down new records; of many in one second the first and the number."""
+        """Write down new records; of many in one second the first and the last."""
         records = self.node.cri.log(each.id).split(b"\n")[:-1]
         new, each.log_lines = records[each.log_lines :], len(records)
-        shown = new if len(new) <= 12 else new[:2]
-        for record in shown:
+        for place, record in enumerate(new):
+            if len(new) > SHOWN_RECORDS and 2 <= place < len(new) - 3:
+                continue
             stamp, stream, tag, content = record.decode(errors="replace").split(" ", 3)
             text = content if len(content) <= 100 else f"{content[:60]}... ({len(content)} chars)"
             self.note(f"{each.name}/{each.attempt} {stream} {tag} {text}", parse_rfc3339_ns(stamp))
-        if len(shown) < len(new):
-            self.note(f"{each.name}/{each.attempt} ... {len(new) - len(shown)} more records")
+            if len(new) > SHOWN_RECORDS and place == 1:
+                text = f"{each.name}/{each.attempt} ... {len(new) - 5} more records"
+                self.note(text, parse_rfc3339_ns(stamp))
 
-    def restart(self, each: Running) -> None:
-        """Start it anew if it has exited, its policy says so, and its back-off is over."""
-        policy = self.pod.spec.get("restartPolicy", "Always")
-        wanted = {
+    def wanted(self, each: Running) -> bool:
+        """Whether it is to run again after the exit that it had."""
+        return {
             "Always": not each.is_init or each.restartable or each.exit_code != 0,
             "OnFailure": each.restartable or each.exit_code != 0,
             "Never": each.restartable,
-        }[policy]
-        if each.exited and wanted and self.kubelet.now_s() >= each.restart_at_s:
+        }[str(self.pod.spec.get("restartPolicy", "Always"))]
+
+    def finished(self) -> bool:
+        """Whether nothing is left to run but sidecars, which end with the pod."""
+        failed = (e for e in self.inits if e.exited and e.exit_code and not self.wanted(e))
+        return any(failed) or all(e.exited and not self.wanted(e) for e in self.mains)
+
+    def restart(self, each: Running) -> None:
+        """Start it anew if it has exited, its policy says so, and its back-off is over."""
+        if each.exited and self.wanted(each) and self.kubelet.now_s() >= each.restart_at_s:
             self.start(each)
 
     # Probes and hooks.
@@ -265,6 +280,7 @@ class Worker:
         elif failed and kind != "readinessProbe":
             self.note(f"{each.name}/{each.attempt} {kind} failed")
             self.stop(self.pod.spec.get("terminationGracePeriodSeconds", 30), each)
+            # The back-off looks at earlier exits only, which are long ago.
             each.restart_at_s = self.kubelet.now_s()
 
     def ask(self, each: Running, probe: Manifest) -> bool:
@@ -332,6 +348,8 @@ class Worker:
 
     def end(self) -> None:
         """End the pod: its containers, its sidecars in reverse order, its sandbox."""
+        if self.ended:
+            return
         grace_s = self.pod.spec.get("terminationGracePeriodSeconds", 30)
         for each in (*self.mains, *self.inits):
             self.observe(each)

@@ -43,8 +43,8 @@ def test_a_manifest_plays_as_its_transcript_says(path: Path, face: str) -> None:
     assert transcript == transcript_of(path).read_text()
 
 
-def test_each_manifest_has_its_transcript_and_each_transcript_its_manifest() -> None:
-    assert MANIFESTS
+def test_there_are_twenty_manifests_and_each_has_its_transcript() -> None:
+    assert len(MANIFESTS) >= 20
     transcripts = {each.stem for each in (FIXTURES / "transcripts").glob("*.txt")}
     assert {each.stem for each in MANIFESTS} == transcripts
 

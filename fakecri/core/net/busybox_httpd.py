@@ -40,4 +40,5 @@ def _serve(process: Process, root: str, port: int) -> Waits[int]:
         body = f"{page}</BODY></HTML>\n".encode()
         return replace(response, body=body, content_type="text/html", close=True)
 
-    return (yield from serve_http(process, HttpServer(answer), [port]))
+    # It handles SIGHUP alone: as PID 1 it does not end on SIGTERM.
+    return (yield from serve_http(process, HttpServer(answer), [port], stop_code=None))

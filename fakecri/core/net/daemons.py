@@ -112,11 +112,15 @@ def _answer(route: Handler | Response | bytes | str, request: Request) -> Answer
 
 
 def serve_http(
-    process: Process, server: HttpServer, ports: list[int], *, stop_code: int = 0
+    process: Process, server: HttpServer, ports: list[int], *, stop_code: int | None = 0
 ) -> Waits[int]:
-    """Serve HTTP on some ports until the process is told to end, which it does with a code."""
-    process.handle(signals.SIGTERM, lambda _: process.exit_now(stop_code))
-    process.handle(_SIGINT, lambda _: process.exit_now(stop_code))
+    """Serve HTTP on some ports until the process is told to end, which it does with a code.
+
+    Where `stop_code` is None, SIGTERM and SIGINT do what the kernel does with them.
+    """
+    if stop_code is not None:
+        for number in (signals.SIGTERM, _SIGINT):
+            process.handle(number, lambda _: process.exit_now(stop_code))
     server.date = server.date or (lambda: http_date(process))
     crew = Crew(process)
     for port in ports:

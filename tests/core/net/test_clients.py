@@ -230,4 +230,9 @@ def test_httpd_of_busybox_serves_files(net: Pods, client: str) -> None:
     assert net.exec(client, "wget", "-qO-", "127.0.0.1:8080/no")[2] == 1
     assert net.exec(client, "wget", "-qO-", "127.0.0.1:8080/../etc/passwd")[2] == 1
     net.node.stop(running, timeout=5)
-    assert net.node.status(running).exit_code == 0
+    assert net.node.status(running).exit_code == 128 + 9
+
+
+def test_httpd_of_busybox_ends_on_a_sigterm_unless_it_is_pid_1(net: Pods, client: str) -> None:
+    script = "httpd -f -p 8080 & sleep 1; kill $!; wait $!; echo $?"
+    assert net.exec(client, "sh", "-c", script)[0] == "143\n"
