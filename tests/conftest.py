@@ -1,6 +1,7 @@
 """Fixtures of all tests: a node behind each face."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from tests.support import FACES, Node, node
 settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("new", deadline=None)
 settings.load_profile("new" if os.environ.get("FAKECRI_EXPLORE") == "1" else "same")
+
+# Where a run in the background ignores SIGINT, what it starts would too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=FACES)

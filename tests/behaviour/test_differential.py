@@ -15,7 +15,10 @@ def test_a_command_line_does_what_it_does_on_a_real_runtime(node: Node, case: Ca
     def read_log(path: str) -> str:
         return node.cri.files.read(path).decode(errors="backslashreplace")
 
-    with playing(node.runtime, "busybox", LOGS, read_log) as player:
+    def pause() -> None:
+        node.cri.advance(0.1)
+
+    with playing(node.runtime, "busybox", LOGS, read_log, pause) as player:
         assert player.play(case) == RECORDED[case.name]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,9 +36,15 @@ def player(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     logs = str(tmp_path_factory.mktemp("logs"))
     with (
         connect(runtime.endpoint) as channel,
-        playing(runtime_stub(channel), BUSYBOX, logs, _read, runtime.cgroup_parent) as player,
+        playing(
+            runtime_stub(channel), BUSYBOX, logs, _read, _pause, runtime.cgroup_parent
+        ) as player,
     ):
         yield player
+
+
+def _pause() -> None:
+    time.sleep(0.1)
 
 
 def _read(path: str) -> str:
