@@ -88,6 +88,11 @@ grep -nC1 -e bar -e last words
 grep -m1 foo words
 grep -m1 -A1 foo words
 grep -c -m1 foo words
+grep -m1 -A2 foo words
+grep -m2 -C1 b dup
+grep -vm1 -A2 foo words
+grep -C1 b abc dup
+grep -A1 c abc words dup
 grep -m x foo words
 grep -A -1 foo words
 grep '[' words
@@ -214,6 +219,9 @@ sort -c abc
 sort -c words
 sort -cu dup
 sort -s -t: -k1,1 table
+sort -s -t: -k3,3r table
+sort -sr -k2 words
+sort -su -t: -k1,1 table
 sort nope abc
 sort -k x abc
 sort -k 0 abc
@@ -374,6 +382,13 @@ p abc
 'N;P;D' long
 '$!N;P;D' abc
 'G' abc
+'G' words
+'x;G' words
+'1,3n;n;p' long
+'2,/3/n;n;p' long
+-n '2,3{n;n};p' long
+'1,2a foo' abc
+'1,2i foo' abc
 'x' abc
 '1!G;h;$!d' abc
 'H;$!d;x;s/\\n/,/g' abc

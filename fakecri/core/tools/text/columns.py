@@ -21,6 +21,7 @@ from fakecri.core.tools.text.streams import (
 _Change: TypeAlias = Callable[[bytes], bytes]
 _MOST = 2**31 - 1
 _TAB = 8
+_SOLID = re.compile(rb"[^ \t]*")
 
 
 def fold(process: Process) -> Waits[int]:
@@ -126,21 +127,27 @@ def unexpand(process: Process) -> Waits[int]:
 
 
 def _unexpanded(line: bytes, width: int, *, everywhere: bool) -> bytes:
-    shown = bytearray()
-    column = 0
-    # Blanks are written with what follows them: those at the end of the input are lost.
-    for blanks, text in re.findall(rb"([ \t]*)([^ \t]+)", line):
-        end = column
-        for code in blanks:
-            end = end + 1 if code == ord(" ") else end + width - end % width
-        if blanks and (everywhere or not shown):
-            tabs = end // width - column // width
-            spaces = end % width if tabs else end - column
-            shown += b"\t" * tabs + b" " * spaces
-        else:
-            shown += blanks
+    """As the applet does it: a tab is only written once something follows it."""
+    shown, at, column = bytearray(), 0, 0
+    while at < len(line):
+        spaces = len(line) - at - len(line[at:].lstrip(b" "))
+        at += spaces
+        column += spaces
+        if line[at : at + 1] == b"\t":
+            column += width - column % width
+            at += 1
+            continue
+        if column >= width:
+            shown += b"\t" * (column // width)
+            spaces = column = column % width
+        shown += b" " * spaces
+        if not everywhere and at:
+            return bytes(shown + line[at:])
+        match = _SOLID.match(line, at)
+        text = match[0] if match else b""
         shown += text
-        column = end + len(text)
+        at += len(text)
+        column = (column + len(text)) % width
     return bytes(shown)
 
 

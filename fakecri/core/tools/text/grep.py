@@ -97,6 +97,8 @@ class _Search:
         self.named = False
         self.found = False
         self.failed = False
+        self.last: int | None = None
+        """The number of the line that was shown last, in whatever file."""
 
     def add_patterns(self, text: bytes) -> None:
         self.patterns += [_Pattern(each, self.letters) for each in text.split(b"\n")]
@@ -176,8 +178,6 @@ class _File:
         self.lines = Lines(reader, search.output, search.end)
         self.earlier: deque[tuple[int, bytes]] = deque(maxlen=search.before)
         self.number = 0
-        self.last = 0
-        """The number of the last line that was shown."""
 
     def search(self) -> Waits[int]:
         count, left = 0, 0
@@ -189,8 +189,10 @@ class _File:
                 break
             self.number += 1
             line = line.removesuffix(self.search_.end)
-            pattern = self.matching(line) if count < most else None
-            if count < most and (pattern is None) == ("v" in self.letters):
+            pattern = self.matching(line)
+            if (pattern is None) == ("v" in self.letters):
+                if count == most:  # context ends where the next match would be
+                    break
                 count += 1
                 left = self.search_.after
                 if stop_at_first:
@@ -230,9 +232,10 @@ class _File:
 
     def put(self, line_number: int, line: bytes, mark: bytes) -> None:
         search = self.search_
-        if (search.before or search.after) and self.last and line_number > self.last + 1:
+        apart = search.last is not None and line_number != search.last + 1
+        if apart and (search.before or search.after):
             search.output.put(b"--\n")
-        self.last = line_number
+        search.last = line_number
         prefix = self.name + mark if search.named else b""
         if "n" in self.letters:
             prefix += b"%d" % line_number + mark

@@ -177,6 +177,13 @@ class _Order:
         result = _sign(one, other)
         return -result if "r" in self.letters else result
 
+    def sort(self, lines: list[bytes]) -> None:
+        """Sort; with `-s` lines that tie stay in order, or are turned round where keys are."""
+        turned = "s" in self.letters and "r" in (self.keys[-1].letters or self.letters)
+        if turned:
+            lines.reverse()
+        lines.sort(key=cmp_to_key(self.compare))
+
 
 def _sign(left: Any, right: Any) -> int:
     """Compare two keys that were made in the same way."""
@@ -210,8 +217,8 @@ def _sort(process: Process, options: Options, order: _Order) -> Waits[int]:
         lines += [each.removesuffix(end) for each in gathered]
     if "c" in options.letters:
         return _check(process, lines, order)
-    lines.sort(key=cmp_to_key(order.compare))
-    if "u" in options.letters:
+    order.sort(lines)
+    if "u" in options.letters and "s" not in options.letters:  # with -s no two lines are equal
         lines = _distinct(lines, order)
     content = b"".join(chain.from_iterable((each, end) for each in lines))
     paths = options.values("o")

@@ -20,6 +20,7 @@ from fakecri.core.tools.text.streams import (
 from fakecri.core.tools.text.substitution import substituted, visible
 from fakecri.core.views import OpenFile
 
+_STREAMS, _JUMPS = {"/dev/stdout", "/dev/stderr"}, {"b", "t", "T"}
 _PATIENCE = 100_000
 """Jumps without a new line after which a script is taken to run for good; in a long pattern space
 one counts more, by a kilobyte."""
@@ -149,30 +150,28 @@ class _Editor:
         if each.end is None:
             return (yield from self.matches(each.start))
         if each.active_until is None:
-            if not (yield from self.matches(each.start)):
+            if not (yield from self.begins(each, each.start)):
                 return False
-            self.begin(each, each.end)
+            until = each.end.last_line(self.number)
+            each.active_until = None if 0 <= until <= self.number else until
             return True
         return (yield from self.goes_on(each, each.end))
 
-    def begin(self, each: Instruction, end: Address) -> None:
-        until = -1
-        if end.kind == "line":
-            until = end.number
-        elif end.kind == "more":
-            until = self.number + end.number
-        elif end.kind == "multiple":
-            until = -(-self.number // end.number) * end.number if end.number else self.number
-        each.active_until = None if 0 <= until <= self.number else until
+    def begins(self, each: Instruction, start: Address) -> Waits[bool]:
+        """A range from a line on begins once, even where that line was passed over."""
+        if start.kind != "line":
+            return (yield from self.matches(start))
+        if each.used or not 0 < start.number <= self.number:
+            return False
+        each.used = True
+        return True
 
     def goes_on(self, each: Instruction, end: Address) -> Waits[bool]:
         until = each.active_until
         if until is not None and until >= 0:
             if self.number >= until:
                 each.active_until = None
-            if self.number > until:
-                return bool(each.start) and (yield from self.applies(each))
-            return True
+            return True  # also past the end, where the range has not seen it: this is its last
         if (yield from self.matches(end)):
             each.active_until = None
         return True
@@ -196,10 +195,6 @@ class _Editor:
             raise Refusal("no previous regexp")
         self.last_regex = regex
         return regex
-
-
-_STREAMS = {"/dev/stdout", "/dev/stderr"}
-_JUMPS = {"b", "t", "T"}
 
 
 def _block(_: _Editor, __: Instruction) -> str:
@@ -227,6 +222,8 @@ def _simple(editor: _Editor, each: Instruction) -> str:
 
 
 def _exchange(editor: _Editor, name: str) -> None:
+    if name in "Gx":
+        editor.newline = True
     if name == "h":
         editor.held = editor.space
     elif name == "H":
@@ -377,6 +374,8 @@ def _in_place(process: Process, editor: _Editor, paths: list[str], suffix: str) 
         kept = Kept(process)
         editor.number = 0
         editor.unended = False
+        for each in editor.script:
+            each.used, each.active_until = False, None
         code = yield from editor.run([path], kept)
         status = status or code
         if editor.input.status:

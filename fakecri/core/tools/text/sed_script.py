@@ -21,6 +21,16 @@ class Address(NamedTuple):
     regex: re.Pattern[bytes] | None = None
     """None: the one used last."""
 
+    def last_line(self, first: int) -> int:
+        """The last line of a range that it ends and `first` begins; -1 until a line matches."""
+        if self.kind == "line":
+            return self.number
+        if self.kind == "more":
+            return first + self.number
+        if self.kind == "multiple":
+            return -(-first // self.number) * self.number if self.number else first
+        return -1
+
 
 @dataclass(slots=True)
 class Replacement:
@@ -50,6 +60,8 @@ class Instruction:
     table: bytes | None = None
     target: int = -1
     """Of a jump: the index of the instruction to go on with; after `{`: past its block."""
+    used: bool = False
+    """Whether a range that starts at a line has started."""
     active_until: int | None = None
     """In a range: the number of its last line, or -1 until a pattern ends it."""
 
@@ -282,6 +294,8 @@ class Script:
             raise Refusal("empty filename")
 
     def _text_command(self, instruction: Instruction) -> None:
+        if instruction.end is not None and instruction.name != "c":
+            raise Refusal(f"command '{instruction.name}' uses only one address")
         self._skip(" \t")
         if self._next() == "\\":
             self._at += 1
@@ -312,7 +326,8 @@ class Script:
         options = {"I": False, "M": False}
         while (flag := self._next()) and flag not in ";}\n# \t":
             if flag.isdigit():
-                replacement.first = self._digits()
+                first = self._digits()
+                replacement.first = 1 if pattern.startswith(b"^") else first
                 continue
             self._at += 1
             if flag == "w":

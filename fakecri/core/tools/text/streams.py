@@ -1,5 +1,6 @@
 """How text tools read and write: lines as they arrive, output before the next wait, complaints."""
 
+import errno
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -62,8 +63,13 @@ def _guarded(process: Process, work: Waits[int], failure: int) -> Waits[int]:
     except Refusal as refusal:
         report(process, str(refusal))
         return failure
+    except OSError as error:  # a directory, a full disk: where a tool makes nothing else of it
+        way = "write" if error.errno in _WRITING else "read"
+        report(process, f"{way} error: {error.strerror}")
+        return failure
 
 
+_WRITING = frozenset({errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EROFS})
 _SUFFIXES = {"": 1, "b": 512, "k": 1024, "m": 1024**2}
 
 
