@@ -136,8 +136,6 @@ def _background(shell: Shell, node: Background) -> Waits[int]:
     command = node.command
 
     def body(child: Shell) -> Waits[int]:
-        for name in ("INT", "QUIT"):
-            child.process.ignore(NUMBERS[name])
         return _run_child(child, command.body if isinstance(command, Subshell) else command)
 
     child = shell.fork()
@@ -149,6 +147,8 @@ def _background(shell: Shell, node: Background) -> Waits[int]:
         processes = [fork(shell, child, body)]
     add_job(shell, processes, command_text(command))
     for process in processes:
+        for name in ("INT", "QUIT"):
+            process.ignore(NUMBERS[name])
         process.exited.then(lambda: _child_ended(shell))
     shell.status = 0
     yield from ()

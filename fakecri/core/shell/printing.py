@@ -41,6 +41,7 @@ _QUOTED_BY_ASH = re.compile(r"[^+,\-./0-9:@A-Z\]^_a-z]")
 _WORDS = frozenset(
     "! case do done elif else esac fi for function if in then until while { }".split()  # noqa: SIM905
 )
+_RESERVED = _WORDS | {"[[", "select", "time"}
 _SPECIAL_IN_QUOTES = re.compile(r'([$`"\\])')
 
 
@@ -162,8 +163,10 @@ class _Printer:
             self.assignment(arrays[place]) if place in arrays else self.word(word)
             for place, word in enumerate(node.words)
         ]
-        pieces += [self.redirection(each) for each in node.redirections]
-        return " ".join(pieces)
+        redirections = [self.redirection(each) for each in node.redirections]
+        if not node.assignments and node.words and node.words[0].plain in _RESERVED:
+            return " ".join([*redirections, *pieces])  # behind one, a reserved word is a plain one
+        return " ".join([*pieces, *redirections])
 
     def assignment(self, node: Assignment) -> str:
         index = "" if node.index is None else f"[{self.word(node.index)}]"
@@ -183,7 +186,8 @@ class _Printer:
             if document.quoted
             else self.raw(document.body).replace('\\"', '"')
         )
-        self.documents.append(f"{text}{document.delimiter}")
+        ended = "" if text and not text.endswith("\n") else document.delimiter
+        self.documents.append(f"{text}{ended}")
         return f"{number}<<{'-' if document.stripped else ''}{delimiter}"
 
     def pipeline(self, node: Pipeline) -> str:

@@ -32,6 +32,7 @@ def _run(shell: Shell, words: list[str]) -> Waits[int]:
     if rest and "s" not in shell.options:
         return (yield from _run_file(shell, rest))
     shell.arguments = rest
+    shell.options.add("s")
     terminal = shell.process.spec.tty and all(map(shell.descriptors.is_of_container, (0, 2)))
     shell.interactive = "i" in shell.options or terminal
     return (yield from read_script(shell))
