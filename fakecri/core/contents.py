@@ -19,6 +19,7 @@ def _copy(process: Process, paths: list[str], letters: set[str]) -> Waits[int]:
         if path in {"-", "/dev/stdin"}:
             while chunk := (yield from process.read()):
                 process.write(form.apply(chunk))
+                yield from process.drain()
             process.write(form.end())
             continue
         try:

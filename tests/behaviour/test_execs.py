@@ -282,3 +282,26 @@ def test_execs_run_beside_one_another(face: str) -> None:
         assert len(set(pids)) == 3
         wait(node, 5)
         assert [each.result().exit_code for each in pending] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "cat /dev/zero > /dev/null",
+        "md5sum < /dev/zero",
+        "grep -c x /dev/zero",
+        "yes | cat > /dev/null",
+        "while :; do :; done",
+    ],
+)
+def test_what_never_ends_by_itself_ends_with_its_time(ready: Node, pod: str, script: str) -> None:
+    running = ready.run(pod, "sleep", "99")
+    with raises_status(DEADLINE_EXCEEDED):
+        exec_sync(ready, running, "sh", "-c", script, timeout=1)
+
+
+def test_a_reader_takes_what_it_needs_of_what_never_ends(ready: Node, pod: str) -> None:
+    running = ready.run(pod, "sleep", "99")
+    script = "cat /dev/zero | head -c 3 | od -c; head -c 5000000 /dev/zero | wc -c"
+    shown = exec_sync(ready, running, "sh", "-c", script).stdout
+    assert shown == b"0000000  \\0  \\0  \\0\n0000003\n5000000\n"

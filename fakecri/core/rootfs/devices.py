@@ -10,10 +10,13 @@ from fakecri.core.paths import path_error
 from fakecri.core.rootfs.nodes import CHUNK
 from fakecri.core.rootfs.opened import Opened
 from fakecri.core.rootfs.stats import Stat
-from fakecri.core.scheduler import Waits
+from fakecri.core.scheduler import SECOND_NS, Scheduler, Waits
 
 NULL, ZERO, FULL, RANDOM, URANDOM, TTY = (1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0)
 _DIGEST = 32
+_AT_ONCE, _STEADY = 256, 2048
+"""So many chunks come at once, 16 MiB; and as many of a gigabyte a second, 128 MiB."""
+_PAUSE_NS = CHUNK
 
 
 class Noise:
@@ -36,13 +39,14 @@ class Noise:
 class OpenedDevice(Opened):
     """An open device: what it gives to readers, and whether it takes what is written."""
 
-    __slots__ = ("_given", "_kept", "_takes")
+    __slots__ = ("_chunks", "_given", "_kept", "_pause_ns", "_scheduler", "_takes")
 
     def __init__(
         self,
         path: str,
         stat: Callable[[], Stat],
         given: Callable[[int], bytes],
+        scheduler: Scheduler,
         *,
         takes: bool = True,
     ) -> None:
@@ -50,10 +54,20 @@ class OpenedDevice(Opened):
         self._given = given
         self._takes = takes
         self._kept = b""
+        self._scheduler = scheduler
+        self._chunks = 0
+        self._pause_ns = _PAUSE_NS
 
     def read(self) -> Waits[bytes]:
-        """Return the next chunk, at once."""
-        yield from ()
+        """Return the next chunk: the first ones at once, and then ever more slowly.
+
+        Else whoever reads on would keep time from moving.
+        """
+        self._chunks += 1
+        if self._chunks > _AT_ONCE:
+            if self._chunks > _STEADY:
+                self._pause_ns = min(self._pause_ns + self._pause_ns // 32, SECOND_NS)
+            yield from self._scheduler.sleep(self._pause_ns)
         return self.read_now(CHUNK)
 
     def read_now(self, length: int) -> bytes:
@@ -80,12 +94,18 @@ class OpenedDevice(Opened):
         raise path_error(errno.EINVAL, self.path)
 
 
-def open_device(path: str, stat: Callable[[], Stat], rdev: tuple[int, int], noise: Noise) -> Opened:
+def open_device(
+    path: str,
+    stat: Callable[[], Stat],
+    rdev: tuple[int, int],
+    noise: Noise,
+    scheduler: Scheduler,
+) -> Opened:
     """Open a device by its number. ENXIO where the kernel has no driver for it."""
     if rdev == NULL:
-        return OpenedDevice(path, stat, lambda _: b"")
+        return OpenedDevice(path, stat, lambda _: b"", scheduler)
     if rdev in {ZERO, FULL}:
-        return OpenedDevice(path, stat, bytes, takes=rdev == ZERO)
+        return OpenedDevice(path, stat, bytes, scheduler, takes=rdev == ZERO)
     if rdev in {RANDOM, URANDOM}:
-        return OpenedDevice(path, stat, noise.read)
+        return OpenedDevice(path, stat, noise.read, scheduler)
     raise path_error(errno.ENXIO, path)

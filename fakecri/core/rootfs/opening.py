@@ -72,7 +72,7 @@ def _opened(rootfs: "Rootfs", process: "Process", place: Place, path: str, flags
         rdev = node.stat().rdev
         if rdev == TTY:
             return _terminal(process, node, path)
-        return open_device(path, node.stat, rdev, rootfs.noise)
+        return open_device(path, node.stat, rdev, rootfs.noise, rootfs.scheduler)
     if writes:
         node = place.own()
     handle = named(path, lambda: node.handle(writes=writes))
