@@ -368,7 +368,12 @@ class Process:
             self.kill(_SIGPIPE)
 
     def drain(self) -> Waits[None]:
-        """Wait until what was written to stdout has room: who writes much must do it often."""
+        """Wait until what was written to stdout has room: who writes much must do it often.
+
+        It is where the program of a dead process stops: a broken pipe may have killed it.
+        """
+        if self.exited.done:
+            yield from self.forever()
         yield from self.stdout.room()
 
     def wall_ns(self) -> int:

@@ -95,6 +95,12 @@ class System:
     security: Security
     cgroup: Cgroup | None = None
     """Only where a process uses more than an idle one, or its limits were changed."""
+    busy_ns: int = -1
+    """When shells have last started processes."""
+    busy_starts: int = 0
+    """How many they have in that instant."""
+    busy_burners: int = 0
+    """How many shells burn their time away, as they never wait."""
     file_locks: dict[tuple[int, int], Future[None]] | None = None
     """By device and inode: which locks of files are held, and what tells of their release."""
 

@@ -37,6 +37,19 @@ class ArithmeticFailure(ShellError):  # noqa: N818  # it reads as what happened
     """The expression is none, or has no value."""
 
 
+def in_bash(text: str, failure: ArithmeticFailure) -> ArithmeticFailure:
+    """Return what bash says of an expression; which token is wrong is guessed."""
+    text = text.strip()
+    if failure.text == "divide by zero":
+        token = re.split(r"[/%]", text)[-1].strip()
+        said = f'division by 0 (error token is "{token}")'
+    elif text[-1:] in "+-*/%<>=&|^!~(,":
+        said = f'syntax error: operand expected (error token is "{text[-1:]}")'
+    else:
+        said = f'syntax error in expression (error token is "{text.rpartition(" ")[2]}")'
+    return ArithmeticFailure(f"{text}: {said}", 1)
+
+
 def wrapped(value: int) -> int:
     """Return what is left of a number in 64 bits."""
     if -(1 << 63) <= value < 1 << 63:

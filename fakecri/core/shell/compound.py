@@ -1,6 +1,7 @@
 """Commands by themselves: simple ones, and those of reserved words and brackets."""
 
 import re
+from dataclasses import replace
 
 from fakecri.core.shell.braces import expand_braces
 from fakecri.core.shell.branches import ENDS, Branches
@@ -54,7 +55,10 @@ class Compound(Branches):
 
     def with_errors(self, command: Node) -> Node:
         """`command |&`: its stderr goes into the pipe too."""
-        return Redirected(command, (Redirection(2, ">&", Word((Literal("1"),))),))
+        redirection = Redirection(2, ">&", Word((Literal("1"),)))
+        if isinstance(command, Simple):
+            return replace(command, redirections=(*command.redirections, redirection))
+        return Redirected(command, (redirection,))
 
     # Redirections.
 
@@ -66,6 +70,8 @@ class Compound(Branches):
 
     def _redirection(self) -> Redirection:
         operator = self.take()
+        if self.peek().is_operator("<(", ">("):
+            raise self.failure("process substitution is not simulated")
         if self.peek().kind != "word":
             raise self.expected()
         word = self.take().word
@@ -263,7 +269,7 @@ def _indexed(word: Word) -> Assignment | None:
             append = operator.startswith("+")
             rest = operator[2:] if append else operator[1:]
             value = (*((Literal(rest),) if rest else ()), *word.parts[position + 1 :])
-            index = Word(word.parts[1:position])
+            index = Word(word.parts[2 : position - 1])  # without what keeps its ends apart
             return Assignment(match[1], Word(value), append, index)
     return None
 

@@ -158,6 +158,11 @@ class _Reader:
         self.shell = shell
         self.rest = list(reversed(words))
         self.depth = 0
+        self.bash_complaint = "too many arguments"
+        if len(words) == 2:  # noqa: PLR2004  # as POSIX counts
+            self.bash_complaint = f"{words[0]}: unary operator expected"
+        elif len(words) == 3:  # noqa: PLR2004  # as POSIX counts
+            self.bash_complaint = f"{words[1]}: binary operator expected"
         self.compare = _matches if doubled else binary
         self.operators = BINARY | {"=~"} if doubled else BINARY
 
@@ -171,7 +176,7 @@ class _Reader:
 
     def complaint(self, word: str) -> CommandError:
         if self.shell.bash:
-            return CommandError("too many arguments", 2)
+            return CommandError(self.bash_complaint, 2)
         return CommandError(f"{word}: unknown operand", 2)
 
     def take(self) -> str:

@@ -15,6 +15,25 @@ class ShellError(Exception):
         self.status = status
 
 
+class ReadOnlyError(ShellError):
+    """A variable must not change."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name}: is read only")
+        self.name = name
+
+    def in_bash(self) -> ShellError:
+        """What bash says of it."""
+        return ShellError(f"{self.name}: readonly variable", 1)
+
+
+class OutOfMemoryError(ShellError):
+    """A value is so long that a real shell would not have the memory for it."""
+
+    def __init__(self) -> None:
+        super().__init__("out of memory", 1)
+
+
 class SyntaxFailure(ShellError):  # noqa: N818  # it reads as what happened
     """The script is no script; the text begins with `syntax error: ` where ash says so."""
 

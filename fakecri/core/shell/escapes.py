@@ -2,6 +2,7 @@ r"""Backslash escapes: those of `$'...'`, of `echo -e` and of `printf`."""
 
 import re
 
+ASCII_END = 0x80
 _LETTERS = {
     "a": "\a", "b": "\b", "e": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
     "\\": "\\", "'": "'", '"': '"',
@@ -26,7 +27,10 @@ def unescape_dollar(text: str) -> str:
         if octal:
             return chr(int(octal, 8) & 0xFF)
         code = int(short or long, 16)
-        return chr(min(code, 0x10FFFF)).encode("utf-8", "replace").decode("latin-1")
+        # As without a locale: what is not ASCII stays an escape.
+        if code < ASCII_END:
+            return chr(code)
+        return f"\\u{code:04X}" if short else f"\\U{code:08X}"
 
     return _DOLLAR.sub(replaced, text)
 

@@ -12,6 +12,7 @@ from fakecri.core.shell.descriptors import NOTHING, Descriptor, ends_of
 from fakecri.core.shell.errors import CommandError, Leave, ShellError
 from fakecri.core.shell.expansion import evaluate_word, expand_pattern, expand_text
 from fakecri.core.shell.jobs import add_job, keep_jobs, report_death
+from fakecri.core.shell.launching import make_room
 from fakecri.core.shell.patterns import compiled
 from fakecri.core.shell.printing import command_text
 from fakecri.core.shell.redirections import redirect, restore
@@ -126,6 +127,7 @@ def _run_child(shell: Shell, node: Node) -> Waits[int]:
 
 
 def _subshell(shell: Shell, node: Subshell) -> Waits[int]:
+    yield from make_room(shell)
     process = fork(shell, shell.fork(), lambda child: _run_child(child, node.body))
     status = yield from process.exited
     report_death(shell, process)
@@ -138,6 +140,7 @@ def _background(shell: Shell, node: Background) -> Waits[int]:
     def body(child: Shell) -> Waits[int]:
         return _run_child(child, command.body if isinstance(command, Subshell) else command)
 
+    yield from make_room(shell, _size(command))
     child = shell.fork()
     child.descriptors.put(0, Descriptor(reader=NOTHING))
     if isinstance(command, Pipeline) and not (command.negated or command.timed):
@@ -151,8 +154,12 @@ def _background(shell: Shell, node: Background) -> Waits[int]:
             process.ignore(NUMBERS[name])
         process.exited.then(lambda: _child_ended(shell))
     shell.status = 0
-    yield from ()
     return 0
+
+
+def _size(node: Node) -> int:
+    """How many processes a command is at first."""
+    return len(node.commands) if isinstance(node, Pipeline) else 1
 
 
 def _child_ended(shell: Shell) -> None:
@@ -202,6 +209,7 @@ def _pipeline(shell: Shell, node: Pipeline) -> Waits[int]:
 
 
 def _run_stages(shell: Shell, node: Pipeline) -> Waits[int]:
+    yield from make_room(shell, len(node.commands))
     processes = _start_pipeline(shell, node)
     statuses: list[int] = []
     for process in processes:

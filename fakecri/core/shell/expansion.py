@@ -80,7 +80,12 @@ def expand_regular_expression(shell: Shell, word: Word) -> Waits[str]:
 def evaluate_word(shell: Shell, word: Word) -> Waits[int]:
     """Return the value of an expression with expansions in it."""
     text = yield from expand_text(shell, word)
-    return arithmetic.evaluate(text, shell)
+    try:
+        return arithmetic.evaluate(text, shell)
+    except arithmetic.ArithmeticFailure as failure:
+        if not shell.bash:
+            raise
+        raise arithmetic.in_bash(text, failure) from failure
 
 
 def add_parts(

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from fakecri.core.shell.patterns import escaped
-from fakecri.core.shell.syntax import GLOB_CHARACTERS
+from fakecri.core.shell.syntax import may_match
 
 _WHITESPACE = " \t\n"
 
@@ -35,7 +35,7 @@ class Field:
     @property
     def is_pattern(self) -> bool:
         """Whether it could match files."""
-        return any(not quoted and GLOB_CHARACTERS & set(text) for text, quoted in self.pieces)
+        return may_match("".join(text for text, quoted in self.pieces if not quoted))
 
     @property
     def pattern(self) -> str:

@@ -4,7 +4,7 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.shell.errors import Jump, Return, ShellError, Unfinished
 from fakecri.core.shell.execution import run
 from fakecri.core.shell.grammar import Parser
-from fakecri.core.shell.life import known_aliases, report
+from fakecri.core.shell.life import known_aliases
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.syntax import Node
 
@@ -44,8 +44,7 @@ class Input:
     def recover(self, error: Exception) -> None:
         """An interactive shell goes on."""
         if isinstance(error, ShellError):
-            report(self.shell, error)
-            self.shell.status = error.status
+            self.shell.status = self.shell.report(error)
         self.text = ""
         self.shell.unchecked = self.shell.loops = 0
 

@@ -21,6 +21,9 @@ _TEXTS = {
     26: "Virtual timer expired", 27: "Profiling timer expired", 29: "I/O possible",
     30: "Power failure", 31: "Bad system call",
 }  # fmt: skip
+MAX_DONE = 64
+"""Of the jobs that have ended and were not waited for, so many are remembered."""
+
 _SILENT = frozenset({NUMBERS["INT"], NUMBERS["PIPE"]})
 
 
@@ -65,6 +68,9 @@ def add_job(shell: Shell, processes: list[Process], text: str = "") -> Job:
     """Remember what was started in the background."""
     number = max((each.number for each in shell.jobs), default=0) + 1
     job = Job(number, processes, text=text)
+    done = [each for each in shell.jobs if each.is_done]
+    for each in done[: max(len(done) - MAX_DONE, 0)]:
+        shell.jobs.remove(each)
     shell.jobs.append(job)
     shell.last_background = job.pids[-1]
     return job

@@ -5,13 +5,18 @@ from collections.abc import Mapping, Sequence
 
 from fakecri.core.executables import DEFAULT_PATH, MissingExecutableError
 from fakecri.core.processes import Process, Program
+from fakecri.core.scheduler import Waits
 from fakecri.core.shell.descriptors import Descriptors
 from fakecri.core.shell.errors import Become, ShellError
+from fakecri.core.shell.pacing import PROCESS_STEPS, breathe
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.text import outer
 
-MAX_PROCESSES = 4096
+MAX_PROCESSES = 2048
 """So many may live in a container before a shell there cannot fork."""
+
+MAX_STARTS = 1000
+"""So many may be started in one instant in a container before who starts more is a burner."""
 
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 
@@ -23,7 +28,6 @@ def launch(
     descriptors: Descriptors,
 ) -> Process:
     """Start an external command. Raises MissingExecutableError."""
-    require_room(shell)
     held = descriptors.copy()
     words = [outer(each) for each in argv]
     try:
@@ -63,9 +67,19 @@ def _found(shell: Shell, name: str, environment: Mapping[str, str]) -> str:
     return next((path for path in paths if shell.process.files.access(path, "x")), name)
 
 
-def require_room(shell: Shell) -> None:
-    """Raise ShellError where no process can be added."""
-    if len(shell.process.system.processes) >= MAX_PROCESSES:
+def make_room(shell: Shell, count: int = 1) -> Waits[None]:
+    """Before processes are started: let time pass where too many were, in this instant.
+
+    Raises ShellError where no process can be added.
+    """
+    system, now_ns = shell.process.system, shell.process.scheduler.now_ns
+    if system.busy_ns != now_ns:
+        system.busy_ns, system.busy_starts = now_ns, 0
+    system.busy_starts += count
+    shell.pace.steps += PROCESS_STEPS * count
+    if system.busy_starts > MAX_STARTS:
+        yield from breathe(shell)
+    if len(system.processes) + count > MAX_PROCESSES:
         raise ShellError("can't fork: Resource temporarily unavailable")
 
 
@@ -78,7 +92,9 @@ def become(shell: Shell, words: Sequence[str], environment: dict[str, str]) -> N
     raise Become(program, argv, environment)
 
 
-def refuse(shell: Shell, name: str, missing: MissingExecutableError) -> int:
+def refuse(
+    shell: Shell, name: str, missing: MissingExecutableError, *, says: str = "command not found"
+) -> int:
     """Say why something cannot be run; return the status for it."""
     absent = missing.code in {errno.ENOENT, errno.ENOTDIR}
     if not absent:
@@ -88,6 +104,6 @@ def refuse(shell: Shell, name: str, missing: MissingExecutableError) -> int:
     if shell.bash and "/" in name:
         shell.complain(f"{name}: No such file or directory")
     else:
-        said = "command not found" if shell.bash else "not found"
+        said = says if shell.bash else "not found"
         shell.complain(f"{name}: {said}{missing.why}")
     return _NOT_FOUND

@@ -58,14 +58,7 @@ def _status_of(shell: Shell, body: Waits[int]) -> Waits[int]:
     except Jump:
         return 0
     except ShellError as error:
-        report(shell, error)
-        return error.status
-
-
-def report(shell: Shell, error: ShellError) -> None:
-    """Say what is wrong, unless that was said."""
-    if error.text:
-        shell.complain(error.text)
+        return shell.report(error)
 
 
 def _go_on(shell: Shell, becoming: Become) -> Waits[int]:
@@ -95,9 +88,30 @@ def run_text(shell: Shell, text: str, *, line: int = 0, to_the_end: bool = False
 def _next_line(shell: Shell, parser: Parser) -> Node | None:
     try:
         return parser.next_line()
-    except SyntaxFailure:
+    except SyntaxFailure as failure:
         shell.line = parser.line
-        raise
+        if not shell.bash:
+            raise
+        _complain_as_bash(shell, parser, failure)
+        raise ShellError("") from failure
+
+
+def _complain_as_bash(shell: Shell, parser: Parser, failure: SyntaxFailure) -> None:
+    text = failure.text
+    kind = f"{shell.command_name}: " if shell.command_name == "eval" else ""
+    if not kind and "c" in shell.options:
+        kind = "-c: "
+    at_end = text.endswith("end of file")
+    place = f"{shell.arg0}: {kind}line {shell.line + at_end}: "
+    shell.error(f"{place}{text}\n")
+    if "near unexpected token" in text:
+        shell.error(f"{place}`{parser.text.splitlines()[failure_line(parser)]}'\n")
+
+
+def failure_line(parser: Parser) -> int:
+    """Return the index of the line in which a parser stands."""
+    lines = parser.text.count("\n", 0, parser.position)
+    return min(lines, len(parser.text.splitlines()) - 1)
 
 
 def known_aliases(shell: Shell) -> dict[str, str] | None:

@@ -9,9 +9,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_CALLS = 4000
-"""Functions within functions; a real stack ends too."""
-
 
 class Nested(Future[T]):
     """A generator that `drive` runs; who yields it waits for its result."""

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from fakecri.core.scheduler import Waits
-from fakecri.core.shell.errors import ShellError
+from fakecri.core.shell.errors import OutOfMemoryError, ShellError
 from fakecri.core.shell.patterns import compiled, shortest, translated
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.syntax import Parameter, Word
 from fakecri.core.shell.text import single_quoted
+from fakecri.core.shell.variables import MAX_LENGTH
 
 Change: TypeAlias = Callable[[str], str]
 Prepare: TypeAlias = Callable[[Shell, Parameter], Waits[Change]]
@@ -66,6 +67,10 @@ def _replace(shell: Shell, part: Parameter) -> Waits[Change]:
     count = 0 if part.operation == "//" else 1
 
     def replace(value: str) -> str:
+        if len(value) * len(text) > MAX_LENGTH:
+            count_found = sum(1 for _ in matcher.finditer(value))
+            if count_found * len(text) > MAX_LENGTH:
+                raise OutOfMemoryError
         if count == 0:
             return _replaced_all(matcher, text, value)
         return matcher.sub(lambda _: text, value, count=1)

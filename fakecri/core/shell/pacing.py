@@ -11,6 +11,12 @@ if TYPE_CHECKING:
 STEPS = 10_000
 """So many commands may run in one instant."""
 
+PROCESS_STEPS = 25
+"""A command that is a process, or would be, takes so many times as long as a builtin."""
+
+MAX_BURNERS = 64
+"""So many shells of a container are counted as burners at a time."""
+
 FIRST_SLICE_NS = SECOND_NS // 100
 LAST_SLICE_NS = 3600 * SECOND_NS
 
@@ -27,9 +33,8 @@ class Pace:
         self.slice_ns = FIRST_SLICE_NS
 
     def fork(self) -> "Pace":
-        """A child has done as much."""
+        """A child goes on from there, but has done nothing yet."""
         child = Pace(self.began_ns)
-        child.steps = self.steps
         child.slice_ns = self.slice_ns
         return child
 
@@ -47,9 +52,16 @@ def breathe(shell: "Shell") -> Waits[None]:
 
 
 def _burn(process: Process, seconds: float) -> Waits[None]:
-    """Use a core for so long."""
-    burn = getattr(process, "burn", process.sleep)
-    yield from burn(seconds)
+    """Use a core for so long, unless so many do already that no core is left."""
+    system = process.system
+    if system.busy_burners >= MAX_BURNERS:
+        yield from process.sleep(seconds)
+        return
+    system.busy_burners += 1
+    try:
+        yield from process.burn(seconds)
+    finally:
+        system.busy_burners -= 1
 
 
 def interruptible(shell: "Shell", waits: Waits[None]) -> Waits[bool]:

@@ -75,7 +75,7 @@ def plain_value(shell: Shell, name: str) -> str:
 def not_set(shell: Shell, name: str) -> ShellError:
     """A complaint of `set -u`."""
     if shell.bash:
-        return ShellError(f"{name}: unbound variable", 1)
+        return ShellError(f"{name}: unbound variable", 127 if "c" in shell.options else 1)
     return ShellError(f"{name}: parameter not set")
 
 

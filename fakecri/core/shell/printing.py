@@ -201,7 +201,9 @@ class _Printer:
         return " ".join(pieces)
 
     def sequence(self, node: Sequence) -> str:
-        return "".join(self.body(each) for each in node.commands).removesuffix("; ").rstrip(" ")
+        texts = [self.node(each) for each in node.commands]
+        ends = [" " if text.endswith(" &") else "; " for text in texts[:-1]]
+        return "".join(text + end for text, end in zip(texts, [*ends, ""], strict=True))
 
     def if_(self, node: If) -> str:
         pieces = []
@@ -223,7 +225,7 @@ class _Printer:
         return f"{name} {node.name}{listed}; do {self.body(node.body)}done"
 
     def for_arithmetic(self, node: ForArithmetic) -> str:
-        parts = "; ".join(self.raw(each) for each in (node.start, node.condition, node.step))
+        parts = ";".join(self.raw(each) for each in (node.start, node.condition, node.step))
         return f"for (({parts})); do {self.body(node.body)}done"
 
     def case(self, node: Case) -> str:
@@ -235,8 +237,9 @@ class _Printer:
         return f"({patterns}) {body} {arm.end} "
 
     def redirected(self, node: Redirected) -> str:
+        command = self.node(node.command)
         redirections = " ".join(self.redirection(each) for each in node.redirections)
-        return f"{self.node(node.command)} {redirections}"
+        return f"{command} {redirections}"
 
 
 _PRINTERS: dict[type[Any], Callable[[_Printer, Any], str]] = {

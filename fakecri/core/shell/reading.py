@@ -2,8 +2,10 @@
 
 from fakecri.core.pipes import Reader
 from fakecri.core.scheduler import SECOND_NS, Task, Waits, first_of
+from fakecri.core.shell.errors import OutOfMemoryError
 from fakecri.core.shell.pacing import interruptible
 from fakecri.core.shell.state import Shell
+from fakecri.core.shell.variables import MAX_LENGTH
 
 
 class Taking:
@@ -22,6 +24,13 @@ class Taking:
 
     def offer(self, chunk: bytes) -> int | None:
         """Take from a chunk; return how much of it, where that was the end."""
+        if len(self.taken) > MAX_LENGTH:
+            raise OutOfMemoryError
+        escapes = not self._raw and (b"\\" in chunk or self.taken.endswith(b"\\"))
+        if not (self._count or escapes):
+            end = chunk.find(self._delimiter) if self._delimiter else -1
+            self.taken += chunk[:end] if end >= 0 else chunk
+            return end + 1 if end >= 0 else None
         position = 0
         while position < len(chunk):
             byte = chunk[position : position + 1]

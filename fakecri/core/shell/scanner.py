@@ -29,6 +29,15 @@ _OPERATION = re.compile(r":[-=?+]|[-=?+]|##?|%%?|//?|:|\^\^?|,,?|@[A-Za-z]")
 _BASH_ONLY = frozenset("^,@")
 
 
+_UNCLOSED = {
+    "unterminated quoted string": '"',
+    "missing '}'": "}",
+    "missing '))'": ")",
+    "EOF in backquote substitution": "`",
+}
+"""What bash calls by another name."""
+
+
 class Mode(Enum):
     """Where text stands, which says what is special in it."""
 
@@ -97,7 +106,10 @@ class Scanner:
 
     def ended(self, text: str) -> SyntaxFailure:
         """A complaint that the text ends here."""
-        return (SyntaxFailure if self.final else Unfinished)(f"syntax error: {text}")
+        kind = SyntaxFailure if self.final else Unfinished
+        if self.bash and text in _UNCLOSED:
+            return kind(f"unexpected EOF while looking for matching `{_UNCLOSED[text]}'")
+        return kind(f"syntax error: {text}")
 
     def deeper(self) -> None:
         """Go one construct deeper."""
@@ -145,7 +157,11 @@ class Scanner:
         elif character == '"':
             self.position += 1
             inside = self.double_quoted()
-            found.extend(inside or (Quoted(""),))
+            for part in inside or (Quoted(""),):
+                if isinstance(part, Quoted):
+                    add(found, part.text, quoted=True)
+                else:
+                    found.append(part)
         elif character == "'":
             self._single_quoted(found)
         else:  # a parenthesis in an expression

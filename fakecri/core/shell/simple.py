@@ -10,19 +10,17 @@ from fakecri.core.shell.builtins import BUILTINS, SPECIAL, Builtin
 from fakecri.core.shell.errors import Become, CommandError, Leave, Return, ShellError
 from fakecri.core.shell.expansion import expand_text, expand_words
 from fakecri.core.shell.jobs import report_death
-from fakecri.core.shell.launching import become, launch, refuse
-from fakecri.core.shell.nesting import MAX_CALLS, Nested
+from fakecri.core.shell.launching import become, launch, make_room, refuse
+from fakecri.core.shell.nesting import Nested
 from fakecri.core.shell.pacing import STEPS, breathe
 from fakecri.core.shell.printing import trace_text
 from fakecri.core.shell.redirections import Saved, forget, redirect, restore
-from fakecri.core.shell.state import Shell
+from fakecri.core.shell.state import Shell, require_depth
 from fakecri.core.shell.syntax import Assignment, Function, Simple
 from fakecri.core.shell.text import outer
 
 if TYPE_CHECKING:
     from fakecri.core.shell.variables import Variable
-
-_SEGMENTATION_FAULT = 128 + 11
 
 
 def run_simple(shell: Shell, node: Simple) -> Waits[int]:
@@ -154,11 +152,10 @@ def run_builtin(shell: Shell, builtin: Builtin, words: list[str]) -> Waits[int]:
         shell.complain(error.text)
         return error.status
     except ShellError as error:
-        if error.text:
-            shell.complain(error.text)
+        status = shell.report(error)
         if words[0] in SPECIAL and not (shell.interactive or shell.bash):
-            raise Leave(error.status) from error
-        return error.status
+            raise Leave(status) from error
+        return status
     else:
         return result
     finally:
@@ -167,9 +164,7 @@ def run_builtin(shell: Shell, builtin: Builtin, words: list[str]) -> Waits[int]:
 
 def call(shell: Shell, function: Function, words: list[str]) -> Waits[int]:
     """Call a function."""
-    if shell.depth >= MAX_CALLS:
-        shell.process.died_of = _SEGMENTATION_FAULT - 128
-        shell.process.exit_now(_SEGMENTATION_FAULT)
+    require_depth(shell)
     shell.depth += 1
     arguments, shell.arguments = shell.arguments, words[1:]
     loops, shell.loops = shell.loops, 0
@@ -232,6 +227,7 @@ def _external(shell: Shell, node: Simple, words: list[str]) -> Waits[int]:
             restore(shell, saved)
             return status
     try:
+        yield from make_room(shell)
         process = launch(shell, words, environment, shell.descriptors)
     except MissingExecutableError as missing:
         return refuse(shell, words[0], missing)

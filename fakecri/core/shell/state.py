@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import SECOND_NS, Future
 from fakecri.core.shell.descriptors import Descriptors
-from fakecri.core.shell.errors import Dead, ShellError
+from fakecri.core.shell.errors import Dead, ReadOnlyError, ShellError
 from fakecri.core.shell.pacing import Pace
-from fakecri.core.shell.text import inner, outer
+from fakecri.core.shell.text import inner
 from fakecri.core.shell.variables import Variables
 from fakecri.core.signals import NUMBERS
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 DEFAULT_IFS = " \t\n"
 DEFAULT_PATH = "/sbin:/usr/sbin:/bin:/usr/bin"
 SIGPIPE = NUMBERS["PIPE"]
+_SIGSEGV = NUMBERS["SEGV"]
+
+MAX_CALLS = 4000
+"""Functions within functions; a real stack ends too."""
 
 Options = dict[str, bool]
 
@@ -184,9 +188,21 @@ class Shell:
             place += "" if self.interactive else f"line {self.line}: "
         self.error(f"{self.arg0}: {place}{text}\n")
 
-    def path(self, text: str) -> str:
-        """Return the name of a file as the house knows it."""
-        return outer(text)
+    def report(self, error: ShellError) -> int:
+        """Say what is wrong, unless that was said; return the status for it."""
+        if self.bash and isinstance(error, ReadOnlyError):
+            error = error.in_bash()
+        if error.text:
+            self.complain(error.text)
+        return error.status
+
+
+def require_depth(shell: Shell) -> None:
+    """End a process whose functions call each other too deeply, as its stack would."""
+    if shell.depth >= MAX_CALLS:
+        shell.process.died_of = _SIGSEGV
+        shell.process.exit_now(128 + _SIGSEGV)
+        raise Dead
 
 
 def number_of(process: Process) -> int:

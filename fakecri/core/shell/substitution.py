@@ -6,17 +6,17 @@ from fakecri.core.pipes import Pipe
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.shell.descriptors import ends_of
+from fakecri.core.shell.errors import OutOfMemoryError
 from fakecri.core.shell.jobs import keep_jobs
-from fakecri.core.shell.launching import require_room
+from fakecri.core.shell.launching import make_room
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.syntax import Node
+from fakecri.core.shell.variables import MAX_LENGTH
 
 
 def fork(shell: Shell, child: Shell, body: Callable[[Shell], Waits[int]]) -> Process:
     """Start a subshell: `child` is what it begins with, `body` what it does."""
     from fakecri.core.shell.life import live  # noqa: PLC0415  # which forks
-
-    require_room(shell)
 
     def program(process: Process) -> Waits[int]:
         child.process = process
@@ -45,6 +45,7 @@ def substitute(shell: Shell, body: Sequence[Node]) -> Waits[str]:
             yield from run(child, node)
         return child.status
 
+    yield from make_room(shell)
     pipe = Pipe(shell.process.scheduler)
     reading, writing = ends_of(pipe)
     reading.hold()
@@ -54,9 +55,12 @@ def substitute(shell: Shell, body: Sequence[Node]) -> Waits[str]:
         keep_jobs(shell, child, body[0])
     try:
         process = fork(shell, child, commands)
-        chunks = []
+        chunks, length = [], 0
         while chunk := (yield from pipe.read()):
             chunks.append(chunk)
+            length += len(chunk)
+            if length > MAX_LENGTH:
+                raise OutOfMemoryError
     finally:
         reading.release()
     shell.substituted = yield from process.exited

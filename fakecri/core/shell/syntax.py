@@ -3,7 +3,10 @@
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-GLOB_CHARACTERS = frozenset("*?[")
+
+def may_match(text: str) -> bool:
+    """Whether text without quotes is a pattern: `[` alone, the command, is none."""
+    return "*" in text or "?" in text or ("[" in text and "]" in text[text.index("[") + 1 :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,11 @@ class Word:
             part = self.parts[0]
             if isinstance(part, Parameter) and not part.operation and part.index is None:
                 object.__setattr__(self, "single", part)
-        texts = [_constant(part) for part in self.parts]
-        if None not in texts:
-            object.__setattr__(self, "literal", "".join(each or "" for each in texts))
+        if all(isinstance(part, Literal | Quoted) for part in self.parts):
+            texts = [part for part in self.parts if isinstance(part, Literal | Quoted)]
+            unquoted = "".join(part.text for part in texts if isinstance(part, Literal))
+            if not may_match(unquoted):
+                object.__setattr__(self, "literal", "".join(part.text for part in texts))
 
     @property
     def plain(self) -> str | None:
@@ -87,14 +92,6 @@ class Word:
         if len(self.parts) == 1 and isinstance(self.parts[0], Literal):
             return self.parts[0].text
         return None
-
-
-def _constant(part: Part) -> str | None:
-    if isinstance(part, Quoted):
-        return part.text
-    if isinstance(part, Literal) and not GLOB_CHARACTERS & set(part.text):
-        return part.text
-    return None
 
 
 @dataclass(frozen=True, slots=True)

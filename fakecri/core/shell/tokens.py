@@ -94,10 +94,18 @@ class Tokens(Scanner):
     def expected(self, text: str = "") -> SyntaxFailure:
         """A complaint about the next token."""
         token = self.peek()
+        if self.bash:
+            return self._expected_by_bash(token)
         expecting = f" (expecting {text})" if text else ""
         if token.kind == "end":
             return self.ended(f"unexpected end of file{expecting}")
         return self.failure(f"unexpected {_shown(token)}{expecting}")
+
+    def _expected_by_bash(self, token: Token) -> SyntaxFailure:
+        if token.kind == "end":
+            return self.ended("unexpected end of file")
+        text = "newline" if token.kind == "newline" else token.text or "word"
+        return SyntaxFailure(f"syntax error near unexpected token `{text}'")
 
     def _read(self) -> Token:
         self._skip_blank()

@@ -2,7 +2,8 @@
 
 from fakecri.core.scheduler import Waits
 from fakecri.core.shell.errors import Leave
-from fakecri.core.shell.state import Shell
+from fakecri.core.shell.nesting import Nested
+from fakecri.core.shell.state import Shell, require_depth
 from fakecri.core.signals import LAST, NUMBERS
 
 _NAMES = {number: name for name, number in reversed(list(NUMBERS.items())) if number <= 31}  # noqa: PLR2004  # those with a name of their own
@@ -60,7 +61,12 @@ def run_action(shell: Shell, action: str) -> Waits[None]:
     from fakecri.core.shell.life import run_text  # noqa: PLC0415  # which runs traps
 
     status = shell.status
-    yield from run_text(shell, action)
+    require_depth(shell)
+    shell.depth += 1
+    try:
+        yield from Nested(shell.process.scheduler, run_text(shell, action))
+    finally:
+        shell.depth -= 1
     shell.status = status
 
 

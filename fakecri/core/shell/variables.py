@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from fakecri.core.shell.errors import ShellError
+from fakecri.core.shell.errors import OutOfMemoryError, ReadOnlyError
 from fakecri.core.shell.scanner import NAME
 from fakecri.core.shell.text import inner, outer
+
+MAX_LENGTH = 1 << 23
+"""Bytes of a value; a longer one is what a shell would not have the memory for."""
 
 Value: TypeAlias = "str | dict[int, str] | dict[str, str] | None"
 
@@ -72,12 +75,14 @@ class Variables:
 
     def set(self, name: str, value: str) -> None:
         """Set a value. Raises ShellError where it is readonly."""
+        if len(value) > MAX_LENGTH:
+            raise OutOfMemoryError
         variable = self._variables.get(name)
         if variable is None:
             self._variables[name] = Variable(value, exported=self.allexport)
             return
         if variable.readonly:
-            raise ShellError(f"{name}: is read only")
+            raise ReadOnlyError(name)
         if variable.case:
             value = value.upper() if variable.case == "u" else value.lower()
         if variable.elements is not None:
@@ -97,14 +102,14 @@ class Variables:
         """Return a variable that may be changed. Raises ShellError where it is readonly."""
         variable = self.mark(name)
         if variable.readonly:
-            raise ShellError(f"{name}: is read only")
+            raise ReadOnlyError(name)
         return variable
 
     def unset(self, name: str) -> None:
         """Forget a variable. Raises ShellError where it is readonly."""
         variable = self._variables.get(name)
         if variable is not None and variable.readonly:
-            raise ShellError(f"{name}: is read only")
+            raise ReadOnlyError(name)
         self._variables.pop(name, None)
 
     def enter(self) -> None:

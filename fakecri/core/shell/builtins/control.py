@@ -6,8 +6,8 @@ from fakecri.core.shell import arithmetic
 from fakecri.core.shell.builtins.builtin import number
 from fakecri.core.shell.errors import CommandError, Jump, Leave, Return, ShellError
 from fakecri.core.shell.launching import become, refuse
-from fakecri.core.shell.nesting import MAX_CALLS, Nested
-from fakecri.core.shell.state import Shell
+from fakecri.core.shell.nesting import Nested
+from fakecri.core.shell.state import Shell, require_depth
 from fakecri.core.shell.text import outer
 
 
@@ -84,8 +84,7 @@ def evaluate(shell: Shell, words: list[str]) -> Waits[int]:
 
 
 def _deeper(shell: Shell) -> None:
-    if shell.depth >= MAX_CALLS:
-        raise ShellError("nested too deeply")
+    require_depth(shell)
     shell.depth += 1
 
 
@@ -124,6 +123,8 @@ def source(shell: Shell, words: list[str]) -> Waits[int]:
 
 def _read(shell: Shell, name: str) -> str:
     path = name
+    if shell.bash:
+        shell.command_name = ""
     if "/" not in name:
         path = _in_path(shell, name)
         if not path:
@@ -160,7 +161,7 @@ def execute(shell: Shell, words: list[str]) -> int:
     try:
         become(shell, rest, environment)
     except MissingExecutableError as missing:
-        status = refuse(shell, rest[0], missing)
+        status = refuse(shell, rest[0], missing, says="not found")
         if shell.interactive:
             return status
         raise Leave(status) from missing

@@ -2,7 +2,7 @@
 
 from fakecri.core.shell import arithmetic
 from fakecri.core.shell.builtins.environment import assigned, declaration
-from fakecri.core.shell.errors import CommandError, ShellError
+from fakecri.core.shell.errors import CommandError, ReadOnlyError, ShellError
 from fakecri.core.shell.printing import script_text
 from fakecri.core.shell.scanner import NAME
 from fakecri.core.shell.state import Shell
@@ -77,7 +77,7 @@ def _make_list(variable: Variable, given: dict[str, bool]) -> None:
 def _make_local(shell: Shell, name: str) -> None:
     before = shell.variables.find(name)
     if before is not None and before.readonly:
-        raise ShellError(f"{name}: is read only")
+        raise ReadOnlyError(name)
     shell.variables.make_local(name)
 
 

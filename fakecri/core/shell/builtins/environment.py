@@ -3,7 +3,7 @@
 from fakecri.core.shell import arithmetic
 from fakecri.core.shell.arrays import set_text
 from fakecri.core.shell.builtins.builtin import bad_option, options
-from fakecri.core.shell.errors import CommandError, ShellError
+from fakecri.core.shell.errors import CommandError, ReadOnlyError, ShellError
 from fakecri.core.shell.parameters import list_keys, list_values
 from fakecri.core.shell.scanner import NAME
 from fakecri.core.shell.state import Shell
@@ -126,10 +126,19 @@ def unset(shell: Shell, words: list[str]) -> int:
             raise ShellError(f"{name}: bad variable name")
         known = shell.variables.find(name) is not None
         if kind != "f":
-            shell.variables.unset(name)
+            _unset_variable(shell, name)
         if kind == "f" or (kind == "" and not known and shell.bash):
             shell.functions.pop(name, None)
     return 0
+
+
+def _unset_variable(shell: Shell, name: str) -> None:
+    try:
+        shell.variables.unset(name)
+    except ReadOnlyError:
+        if not shell.bash:
+            raise
+        raise CommandError(f"{name}: cannot unset: readonly variable") from None
 
 
 def _unset_element(shell: Shell, word: str) -> None:

@@ -8,7 +8,7 @@ from fakecri.core.shell.state import Shell
 from fakecri.core.shell.text import single_quoted
 
 _ECHO_OPTIONS = re.compile(r"-[neE]+")
-_CONVERSION = re.compile(r"%([-+ #0]*)(\*|[0-9]+)?(?:\.(\*|-?[0-9]*))?(?:[lhLqjzt]*)(.)", re.DOTALL)
+_CONVERSION = re.compile(r"%([-+ #0]*)(\*|[0-9]+)?(?:\.(\*|-?[0-9]*))?(?:[lhLjzt]*)(.)", re.DOTALL)
 _LONGEST = 100_000
 
 
