@@ -17,8 +17,6 @@ bashkit = pytest.importorskip("bashkit")
 
 AGAIN = "bashkit has learned this: the choice of an own shell can be looked at again"
 
-PATIENCE_S = 20
-
 
 class Watched:
     """A script that is run by the library, and what was seen at each tick of its clock."""
@@ -29,21 +27,11 @@ class Watched:
         self.seen: dict[str, Any] = {}
         self.shell: Bash = bashkit.Bash()
         self.shell.add_command("tick", self._tick)
-        self.shell.add_command("feed", self._feed)
 
     async def _tick(self, context: Any) -> int:
         for _ in range(20):  # who else has something to do, does it now
             await asyncio.sleep(0)
         self.seen[" ".join(context.argv)] = self.look(context, self.written)
-        return 0
-
-    async def _feed(self, context: Any) -> int:
-        await context.stdout.write(b"one\n")
-        async with asyncio.timeout(PATIENCE_S):  # its reader is another thread
-            while not self.written:  # noqa: ASYNC110  # the output comes from its thread
-                await asyncio.sleep(0)
-        await self._tick(context)
-        await context.stdout.write(b"two\n")
         return 0
 
     def _take(self, stdout: str, _stderr: str) -> None:
@@ -110,10 +98,3 @@ def test_a_script_has_no_input_of_its_own_that_arrives() -> None:
     for run in (watched.shell.execute, watched.shell.execute_sync):
         with pytest.raises(TypeError):
             run("read line", stdin="line\n")  # type: ignore[call-arg]  # that is the point
-
-
-def test_a_pipe_in_a_script_is_read_while_it_is_written() -> None:
-    watched = Watched(written)
-    output = watched.run("feed | while read line; do echo got $line; done")
-    assert output == "got one\ngot two\n"
-    assert watched.seen == {"": "got one\n"}
