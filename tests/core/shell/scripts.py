@@ -1,7 +1,12 @@
 """Running a script in a machine: as a process among the others of its container."""
 
+import os
+import subprocess
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
 
 from tests.core.machine import Finished, Machine, Run, known_image
 
@@ -25,3 +30,36 @@ def run_bash(script: str, arguments: Sequence[str] = (), **conditions: Any) -> F
     """Run a script as `bash -c` does."""
     machine = Machine(image=DEBIAN)
     return start("bash", "-c", script, *arguments, machine=machine, **conditions).finish()
+
+
+def snippets(name: str) -> list[str]:
+    """Return the scripts of a file of fixtures, which stand between lines of `%%`."""
+    text = (Path(__file__).parents[3] / "fixtures" / "shell" / name).read_text(encoding="utf-8")
+    return text.removeprefix("%%\n").removesuffix("\n").removesuffix("\n%%").split("\n%%\n")
+
+
+def run_really(program: str, shell: str, script: str, cwd: Path) -> Finished:
+    """Run a script in a shell of this machine: `program`, called `shell`."""
+    done = subprocess.run(
+        [shell, "-c", script],
+        executable=program,
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=20,
+    )
+    code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return Finished(
+        code,
+        done.stdout.decode(errors="backslashreplace"),
+        done.stderr.decode(errors="backslashreplace"),
+    )
+
+
+def skip(reason: str) -> NoReturn:
+    """Skip a test for want of a real tool; where they are required that is a failure."""
+    if os.environ.get("FAKECRI_REQUIRE_REAL") == "1":
+        pytest.fail(f"FAKECRI_REQUIRE_REAL=1, and {reason}", pytrace=False)
+    pytest.skip(reason)

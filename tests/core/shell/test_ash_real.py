@@ -1,9 +1,5 @@
-"""Scripts next to a real ash: output, complaints and status are the same.
+"""Scripts next to a real ash: output, complaints and status are the same."""
 
-The scripts stand in `fixtures/shell/ash.txt`, between lines of `%%`.
-"""
-
-import os
 import re
 import shutil
 import subprocess
@@ -11,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.machine import Finished
-from tests.core.shell.scripts import ENVIRONMENT, run
-
-SCRIPTS = Path(__file__).parents[3] / "fixtures" / "shell" / "ash.txt"
+from tests.core.shell.scripts import run, run_really, skip, snippets
 
 DEVIATIONS = {
     "(sleep 0.2; exit 4) & (sleep 0.1; exit 5) & wait -n; echo $?; wait -n; echo $?": (
@@ -24,13 +17,8 @@ DEVIATIONS = {
 """Scripts that do not yet, or on purpose, do what ash 1.35 does; and why."""
 
 
-def _scripts() -> list[str]:
-    text = SCRIPTS.read_text(encoding="utf-8")
-    return text.removeprefix("%%\n").removesuffix("\n%%\n").split("\n%%\n")
-
-
 def _parameters() -> list[object]:
-    scripts = _scripts()
+    scripts = snippets("ash.txt")
     assert set(DEVIATIONS) <= set(scripts), "a deviation that no script shows"
     return [
         pytest.param(
@@ -57,30 +45,10 @@ def _why_not() -> str:
 def busybox() -> str:
     """The path of a busybox 1.35."""
     if reason := _why_not():
-        if os.environ.get("FAKECRI_REQUIRE_REAL") == "1":
-            pytest.fail(f"FAKECRI_REQUIRE_REAL=1, and {reason}", pytrace=False)
-        pytest.skip(reason)
+        skip(reason)
     return shutil.which("busybox") or ""
-
-
-def _real(busybox: str, script: str, cwd: Path) -> Finished:
-    done = subprocess.run(
-        [busybox, "ash", "-c", script],
-        cwd=cwd,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=20,
-    )
-    code = done.returncode if done.returncode >= 0 else 128 - done.returncode
-    return Finished(
-        code,
-        done.stdout.decode(errors="backslashreplace"),
-        done.stderr.decode(errors="backslashreplace"),
-    )
 
 
 @pytest.mark.parametrize("script", _parameters())
 def test_a_script_does_what_ash_does(busybox: str, script: str, tmp_path: Path) -> None:
-    assert run(script) == _real(busybox, script, tmp_path)
+    assert run(script) == run_really(busybox, "ash", script, tmp_path)

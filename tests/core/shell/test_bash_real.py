@@ -1,7 +1,4 @@
-"""Scripts next to a real bash 5.2: output, complaints and status are the same.
-
-The scripts stand in `fixtures/shell/bash.txt`, between lines of `%%`.
-"""
+"""Scripts next to a real bash 5.2: output, complaints and status are the same."""
 
 import shutil
 import subprocess
@@ -9,11 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.machine import Finished
-from tests.core.shell.scripts import ENVIRONMENT, run_bash
-
-SCRIPTS = Path(__file__).parents[3] / "fixtures" / "shell" / "bash.txt"
-CORPUS = SCRIPTS.read_text().removeprefix("%%\n").removesuffix("\n").split("\n%%\n")
+from tests.core.shell.scripts import run_bash, run_really, skip, snippets
 
 
 @pytest.fixture(scope="module")
@@ -21,32 +14,13 @@ def bash() -> str:
     """The path of a bash 5.2."""
     path = shutil.which("bash")
     if path is None:
-        pytest.skip("there is no bash here to compare with")
+        skip("there is no bash here to compare with")
     version = subprocess.run([path, "--version"], capture_output=True, check=False).stdout
     if b"version 5.2." not in version:
-        pytest.skip("the bash here is no 5.2")
+        skip("the bash here is no 5.2")
     return path
 
 
-def _real(bash: str, script: str, cwd: Path) -> Finished:
-    done = subprocess.run(
-        ["bash", "-c", script],
-        executable=bash,
-        cwd=cwd,
-        env=ENVIRONMENT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=20,
-    )
-    code = done.returncode if done.returncode >= 0 else 128 - done.returncode
-    return Finished(
-        code,
-        done.stdout.decode(errors="backslashreplace"),
-        done.stderr.decode(errors="backslashreplace"),
-    )
-
-
-@pytest.mark.parametrize("script", CORPUS)
+@pytest.mark.parametrize("script", snippets("bash.txt"))
 def test_a_script_does_what_bash_does(bash: str, script: str, tmp_path: Path) -> None:
-    assert run_bash(script) == _real(bash, script, tmp_path)
+    assert run_bash(script) == run_really(bash, "bash", script, tmp_path)
