@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakecri.core.executables import DEFAULT_PATH
 from fakecri.core.pipes import Stdin
 from fakecri.core.processes import Process
-from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.signals import SIGKILL
 from fakecri.core.tools.text import TEXT_TOOLS
 from tests.core.machine import Machine, made_image
+from tests.core.tools.fuzzing import assert_no_crash
 from tests.core.tools.text_bench import Bench, real, without_usage
 
 FLOWING = [
@@ -194,17 +193,4 @@ def _fill(process: Process) -> int:
 @settings(max_examples=30)
 @given(arguments=ARGUMENTS, stdin=st.binary(max_size=40))
 def test_no_command_line_makes_a_tool_crash(name: str, arguments: list[str], stdin: bytes) -> None:
-    machine = Machine(IMAGE)
-    machine.start_program(_fill).finish()
-    run = machine.start(
-        [name, *arguments],
-        cwd="/tmp/w",
-        stdin=stdin,
-        environment={"PATH": DEFAULT_PATH},
-        is_init=False,
-    )
-    machine.scheduler.advance_to(machine.scheduler.now_ns + SECOND_NS // 100)
-    run.process.kill(SIGKILL)
-    machine.scheduler.run()
-    assert "Traceback" not in run.stderr, run.stderr
-    assert run.process.exited.done
+    assert_no_crash(IMAGE, _fill, [name, *arguments], stdin)

@@ -4,12 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fakecri.core.executables import DEFAULT_PATH
 from fakecri.core.processes import Process
-from fakecri.core.scheduler import SECOND_NS
-from fakecri.core.signals import SIGKILL
 from fakecri.core.tools import TOOLS
-from tests.core.machine import Machine, made_image
+from tests.core.machine import made_image
+from tests.core.tools.fuzzing import assert_no_crash
 
 IMAGE = made_image(executables=tuple(f"/bin/{name}" for name in TOOLS))
 WORDS = (
@@ -59,17 +57,4 @@ def _fill(process: Process) -> int:
 @settings(max_examples=30)
 @given(arguments=ARGUMENTS, stdin=st.binary(max_size=40))
 def test_no_command_line_makes_a_tool_crash(name: str, arguments: list[str], stdin: bytes) -> None:
-    machine = Machine(IMAGE)
-    machine.start_program(_fill).finish()
-    run = machine.start(
-        [name, *arguments],
-        cwd="/tmp/w",
-        stdin=stdin,
-        environment={"PATH": DEFAULT_PATH},
-        is_init=False,
-    )
-    machine.scheduler.advance_to(machine.scheduler.now_ns + SECOND_NS // 100)
-    run.process.kill(SIGKILL)
-    machine.scheduler.run()
-    assert "Traceback" not in run.stderr, run.stderr
-    assert run.process.exited.done
+    assert_no_crash(IMAGE, _fill, [name, *arguments], stdin)
