@@ -126,7 +126,7 @@ class _Performance:
         message = self._behaviour.find(Message)
         if message:
             # Where it cannot be written there is none, as for any program.
-            with suppress(NotImplementedError, OSError):
+            with suppress(OSError):
                 self._process.files.write(self._stage.message_path, message.text.encode())
         return code
 

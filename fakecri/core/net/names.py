@@ -50,7 +50,7 @@ def _own(process: "Process", name: str) -> str:
 def _in_hosts(process: "Process", name: str) -> str:
     try:
         text = process.files.read(HOSTS).decode(errors="replace")
-    except (OSError, NotImplementedError):
+    except OSError:
         return ""
     for line in text.splitlines():
         address, *names = line.partition("#")[0].split() or [""]

@@ -77,7 +77,7 @@ def _signal(process: Process, word: str) -> int:
         return 1
     try:
         number = int(process.files.read(PID_FILE))
-    except (OSError, ValueError, NotImplementedError):
+    except (OSError, ValueError):
         text = f'nginx: [error] open() "{PID_FILE}" failed (2: No such file or directory)\n'
         process.error(text.encode())
         return 1
@@ -153,7 +153,7 @@ class _Master:
         number = self.process.system.pids.number_of(self.process)
         try:
             self.process.files.write(PID_FILE, f"{number}\n".encode(), 0o644)
-        except (OSError, NotImplementedError) as error:
+        except OSError as error:
             self.complain("emerg", f'open() "{PID_FILE}" failed ({error})')
 
     def start_worker(self) -> None:
@@ -271,7 +271,7 @@ def _configured_ports(process: Process) -> list[int]:
         texts.append(process.files.read(CONFIG))
         names = process.files.list(SITES)
         texts += [process.files.read(f"{SITES}/{each}") for each in names if each.endswith(".conf")]
-    except (OSError, NotImplementedError):
+    except OSError:
         pass
     found = (int(port) for text in texts for port in _LISTEN.findall(text.decode(errors="replace")))
     return list(dict.fromkeys(found))

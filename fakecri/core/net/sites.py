@@ -47,7 +47,7 @@ class Site:
                     return Response(301, headers=(("Location", path + "/"),))
                 path += "index.html"
             content = files.read(self.root + path)
-        except (FileNotFoundError, NotADirectoryError, NotImplementedError):
+        except (FileNotFoundError, NotADirectoryError):
             return self._fallback(path)
         except OSError:
             return Response(403)
