@@ -21,6 +21,7 @@ from docs import list_commands
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
 from tests.real import install
+from tests.requirements import skip_for
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -135,11 +136,7 @@ def test_the_commands_of_a_page_say_what_is_shown(block: Block) -> None:
 
 
 def require_crictl() -> None:
-    reasons = install.missing("crictl")
-    if reasons and os.environ.get("FAKECRI_REQUIRE_REAL") == "1":
-        pytest.fail("; ".join(reasons), pytrace=False)
-    if reasons:
-        pytest.skip("; ".join(reasons))
+    skip_for(install.missing("crictl"))
 
 
 def exchanges(text: str) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """Tools that a library runs: what they read and write, and what they are not given."""
 
-import shutil
 import subprocess
 
 import pytest
@@ -15,6 +14,7 @@ from fakecri.host import open_host
 from fakecri.toolbox import find_toolbox
 from fakecri.toolbox_programs import prepared, reads_stdin
 from tests.core.machine import WALL_NS, Finished, Machine, Run, made_image
+from tests.requirements import busybox
 
 IMAGE = made_image(executables=tuple(f"/bin/{name}" for name in sorted(LIBRARY_TOOLS)))
 NOW_S = WALL_NS // SECOND_NS
@@ -91,12 +91,12 @@ AWK = [
 def test_awk_does_what_busybox_does(
     machine: Machine, tmp_path_factory: pytest.TempPathFactory, words: list[str], stdin: bytes
 ) -> None:
-    busybox = shutil.which("busybox") or pytest.skip("there is no busybox here")
+    real_busybox = busybox()
     folder = tmp_path_factory.mktemp("awk")
     for name in ("table", "twice.awk"):
         (folder / name).write_bytes(content(machine, f"/tmp/w/{name}"))
     real = subprocess.run(
-        [busybox, "awk", *words], input=stdin, cwd=folder, capture_output=True, check=False
+        [real_busybox, "awk", *words], input=stdin, cwd=folder, capture_output=True, check=False
     )
     expected = Finished(real.returncode, real.stdout.decode(), real.stderr.decode())
     assert run(machine, "awk", *words, stdin=stdin) == expected

@@ -4,7 +4,6 @@ import grp
 import os
 import pwd
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from fakecri.core.executables import DEFAULT_PATH
 from fakecri.core.processes import User
 from tests.core.machine import Finished, Machine, made_image
+from tests.requirements import busybox
 
 NOBODY = 65534
 
@@ -243,23 +243,14 @@ ENVIRONMENT = {"PATH": DEFAULT_PATH, "A": "1", "B": "x=y"}
 @pytest.mark.real
 @pytest.mark.parametrize("argv", [*(line.split() for line in ARGVS), *SPACED], ids=" ".join)
 def test_a_command_does_what_the_real_one_does(argv: list[str]) -> None:
-    assert _simulated(argv) == _real(_real_busybox(), argv)
+    assert _simulated(argv) == _real(busybox(), argv)
 
 
-def _real_busybox() -> str:
-    busybox = shutil.which("busybox")
-    if busybox is None and os.environ.get("FAKECRI_REQUIRE_REAL") == "1":
-        pytest.fail("FAKECRI_REQUIRE_REAL=1, and busybox is missing", pytrace=False)
-    if busybox is None:
-        pytest.skip("busybox is missing")
-    return busybox
-
-
-def _real(busybox: str, argv: list[str]) -> Finished:
+def _real(program: str, argv: list[str]) -> Finished:
     # As nobody, not as root: hostname and date would change the machine.
     user = _real_user() if _is_root() else None
     finished = subprocess.run(
-        [busybox, *argv],
+        [program, *argv],
         input=INPUT,
         capture_output=True,
         check=False,

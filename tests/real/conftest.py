@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import signal
@@ -20,11 +19,11 @@ from tests.real.containerd import Address, containerd, obstacles
 from tests.real.crictl import Crictl
 from tests.real.registry import FAILURES
 from tests.real.runtimes import BUSYBOX, FAKE, REAL, WAIT_TIMEOUT_S, Runtime, Stage
+from tests.requirements import skip_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REQUIRE = "FAKECRI_REQUIRE_REAL"
 STOP_TIMEOUT_S = 30
 
 
@@ -40,7 +39,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
 def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """A running server with busybox pulled; one for the whole session."""
     name = str(request.param)
-    _skip_unless(obstacles() if name == REAL else install.missing("crictl"))
+    skip_for(obstacles() if name == REAL else install.missing("crictl"))
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,
         containerd() if name == REAL else _fakecri(Path(home)) as address,
@@ -63,13 +62,6 @@ def stage(runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest) -> I
     stage = Stage(runtime, tmp_path, title)
     yield stage
     stage.clear()
-
-
-def _skip_unless(reasons: list[str]) -> None:
-    if reasons and os.environ.get(REQUIRE) == "1":
-        pytest.fail(f"{REQUIRE}=1, and " + "; ".join(reasons), pytrace=False)
-    if reasons:
-        pytest.skip("; ".join(reasons))
 
 
 def _crictl_program() -> Path:

@@ -1,21 +1,18 @@
 """The runtimes that the service form is tried on, by name; another one is another row."""
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import pytest
-
 from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
 from fakecri.channel import connect, image_stub, runtime_stub
 from fakecri.services import ImageClient, ImageManagerService, RuntimeClient, RuntimeService
 from tests.real.containerd import containerd, obstacles
+from tests.requirements import skip_for
 from tests.support import FACES, node
 
-REQUIRE = "FAKECRI_REQUIRE_REAL"
 OF_A_LATER_CONTAINERD = frozenset(
     {
         "CheckpointContainer",
@@ -69,8 +66,7 @@ def services(
 @contextmanager
 def real_containerd() -> Iterator[Services]:
     """A containerd of our own."""
-    if reasons := obstacles():
-        (pytest.fail if os.environ.get(REQUIRE) == "1" else pytest.skip)("; ".join(reasons))
+    skip_for(obstacles())
     with (
         tempfile.TemporaryDirectory(prefix="fcri-logs-") as logs,
         containerd() as address,

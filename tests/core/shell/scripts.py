@@ -1,12 +1,9 @@
 """Running a script in a machine: as a process among the others of its container."""
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
-
-import pytest
+from typing import Any
 
 from tests.core.machine import Finished, Machine, Run, known_image
 
@@ -56,10 +53,3 @@ def run_really(program: str, shell: str, script: str, cwd: Path) -> Finished:
         done.stdout.decode(errors="backslashreplace"),
         done.stderr.decode(errors="backslashreplace"),
     )
-
-
-def skip(reason: str) -> NoReturn:
-    """Skip a test for want of a real tool; where they are required that is a failure."""
-    if os.environ.get("FAKECRI_REQUIRE_REAL") == "1":
-        pytest.fail(f"FAKECRI_REQUIRE_REAL=1, and {reason}", pytrace=False)
-    pytest.skip(reason)

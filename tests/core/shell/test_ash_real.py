@@ -1,13 +1,13 @@
 """Scripts next to a real ash: output, complaints and status are the same."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.core.shell.scripts import run, run_really, skip, snippets
+from tests.core.shell.scripts import run, run_really, snippets
+from tests.requirements import busybox, skip_for
 
 DEVIATIONS = {
     "(sleep 0.2; exit 4) & (sleep 0.1; exit 5) & wait -n; echo $?; wait -n; echo $?": (
@@ -32,23 +32,15 @@ def _parameters() -> list[object]:
     ]
 
 
-def _why_not() -> str:
-    """Why there is nothing to compare with, if there is not."""
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        return "there is no busybox here to compare with"
-    banner = subprocess.run([busybox], capture_output=True, check=False).stdout
-    return "" if b"BusyBox v1.35." in banner else "the busybox here is no 1.35"
-
-
 @pytest.fixture(scope="module")
-def busybox() -> str:
+def ash() -> str:
     """The path of a busybox 1.35."""
-    if reason := _why_not():
-        skip(reason)
-    return shutil.which("busybox") or ""
+    path = busybox()
+    banner = subprocess.run([path], capture_output=True, check=False).stdout
+    skip_for([] if b"BusyBox v1.35." in banner else ["busybox: 1.35 wanted"])
+    return path
 
 
 @pytest.mark.parametrize("script", _parameters())
-def test_a_script_does_what_ash_does(busybox: str, script: str, tmp_path: Path) -> None:
-    assert run(script) == run_really(busybox, "ash", script, tmp_path)
+def test_a_script_does_what_ash_does(ash: str, script: str, tmp_path: Path) -> None:
+    assert run(script) == run_really(ash, "ash", script, tmp_path)

@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.shell.scripts import run_bash, run_really, skip, snippets
+from tests.core.shell.scripts import run_bash, run_really, snippets
+from tests.requirements import skip_for
 
 
 @pytest.fixture(scope="module")
 def bash() -> str:
     """The path of a bash 5.2."""
-    path = shutil.which("bash")
-    if path is None:
-        skip("there is no bash here to compare with")
+    path = shutil.which("bash") or ""
+    skip_for([] if path else ["bash: not found"])
     version = subprocess.run([path, "--version"], capture_output=True, check=False).stdout
-    if b"version 5.2." not in version:
-        skip("the bash here is no 5.2")
+    skip_for([] if b"version 5.2." in version else ["bash: 5.2 wanted"])
     return path
 
 

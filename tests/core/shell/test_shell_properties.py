@@ -38,7 +38,7 @@ def test_a_parser_takes_a_script_or_says_what_is_wrong(script: str, bash: bool) 
 
 @given(_SCRIPTS, st.booleans())
 @settings(max_examples=400)
-def test_what_is_printed_of_a_script_means_the_same(script: str, bash: bool) -> None:
+def test_what_is_printed_of_a_script_is_printed_the_same_again(script: str, bash: bool) -> None:
     try:
         nodes = parse(script, bash=bash)
     except SyntaxFailure:

@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from fakecri.core.processes import Process
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.tools.squeezing import compressed, expanded
 from tests.core.machine import Finished, Machine
+from tests.requirements import busybox
 
 ENVIRONMENT = {"PATH": DEFAULT_PATH}
 OLD_S = 1_000_000_000
@@ -89,13 +89,11 @@ def test_an_archive_can_be_read_by_others(machine: Machine) -> None:
 
 @pytest.mark.real
 def test_an_archive_can_be_read_by_a_real_busybox(machine: Machine, tmp_path: Path) -> None:
-    busybox = shutil.which("busybox")
-    if busybox is None:
-        pytest.skip("busybox is missing")
+    real_busybox = busybox()
     _run(machine, "tar czf x.tgz d")
     (tmp_path / "x.tgz").write_bytes(_content(machine, "/tmp/x.tgz"))
     real = subprocess.run(
-        [busybox, "tar", "tzvf", str(tmp_path / "x.tgz")], capture_output=True, check=True
+        [real_busybox, "tar", "tzvf", str(tmp_path / "x.tgz")], capture_output=True, check=True
     )
     assert real.stdout.decode() == _run(machine, "tar tzvf x.tgz").stdout
 

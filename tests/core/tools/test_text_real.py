@@ -1,12 +1,12 @@
 """The text tools next to a real busybox: output, complaints and statuses are the same."""
 
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.core.tools.text_bench import Bench, real, without_usage
+from tests.requirements import busybox
 
 FILES = {
     "abc": b"a\nb\nc\n",
@@ -469,8 +469,7 @@ def _sed_cases() -> list[str]:
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("busybox") is None:
-        pytest.skip("there is no busybox here")
+    busybox()
     path = tmp_path_factory.mktemp("text")
     for name, content in FILES.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)

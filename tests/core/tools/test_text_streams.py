@@ -1,6 +1,5 @@
 """Text tools on input that arrives bit by bit, and on whatever they are given."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from fakecri.core.tools.text import TEXT_TOOLS
 from tests.core.machine import Machine, made_image
 from tests.core.tools.fuzzing import assert_no_crash
 from tests.core.tools.text_bench import Bench, real, without_usage
+from tests.requirements import busybox
 
 FLOWING = [
     (["grep", "o"], b"one\n"),
@@ -137,8 +137,7 @@ COMMANDS = st.one_of(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("busybox") is None:
-        pytest.skip("there is no busybox here")
+    busybox()
     return tmp_path_factory.mktemp("text")
 
 

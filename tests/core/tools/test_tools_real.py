@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from fakecri.core.executables import DEFAULT_PATH
 from fakecri.core.scheduler import SECOND_NS
 from tests.core.machine import WALL_NS, Finished, Machine
 from tests.core.tools.corpus import LINES
+from tests.requirements import busybox
 
 PLACE = "/tmp/work"
 INPUT = b'hello "wo  rld"\nline2\n\x00\xff\n\n..' + b"a" * 80 + b"\n"
@@ -35,7 +35,6 @@ OLD_S = 1_000_000_000
 @pytest.mark.real
 @pytest.mark.parametrize("line", LINES)
 def test_a_tool_does_what_the_real_one_does(line: str, tmp_path: Path) -> None:
-    busybox = _real_busybox()
     argv = [each.replace("~", " ") for each in line.split()]
     machine = Machine()
     _fill_simulated(machine)
@@ -45,23 +44,14 @@ def test_a_tool_does_what_the_real_one_does(line: str, tmp_path: Path) -> None:
     place = tmp_path / "work"
     place.mkdir()
     _fill_real(place)
-    real = _real(busybox, argv, place)
+    real = _real(busybox(), argv, place)
     assert _comparable(simulated, PLACE, line) == _comparable(real, str(place), line)
     assert left == _real_tree(place)
 
 
-def _real_busybox() -> str:
-    busybox = shutil.which("busybox")
-    if busybox is None and os.environ.get("FAKECRI_REQUIRE_REAL") == "1":
-        pytest.fail("FAKECRI_REQUIRE_REAL=1, and busybox is missing", pytrace=False)
-    if busybox is None:
-        pytest.skip("busybox is missing")
-    return busybox
-
-
-def _real(busybox: str, argv: list[str], place: Path) -> Finished:
+def _real(program: str, argv: list[str], place: Path) -> Finished:
     finished = subprocess.run(
-        [busybox, *argv],
+        [program, *argv],
         input=INPUT,
         capture_output=True,
         check=False,
