@@ -15,9 +15,11 @@ settings.register_profile("same", deadline=None, derandomize=True)
 settings.register_profile("new", deadline=None)
 settings.load_profile("new" if os.environ.get("FAKECRI_EXPLORE") == "1" else "same")
 
-# Where a run in the background ignores SIGINT, what it starts would too.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A run in the background ignores some signals, and the real tools that it starts would too. Those
+# that are handled are the default again in what is started.
+for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, lambda *_: None)
 
 
 @pytest.fixture(params=FACES)
