@@ -13,7 +13,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"asyncio", "datetime", "grpc", "os", "random", "threading", "time", "uuid"}
 INNER_ROOMS = {"fakecri.api", "fakecri.core", "fakecri.errors", "fakecri.rpcs"}
 
-GRPC_ROOMS = {"api", "channel.py", "cli.py", "face.py", "reflection.py", "server.py", "stub.py"}
+GRPC_ROOMS = {"api", "channel.py", "cli", "face.py", "reflection.py", "server.py", "stub.py"}
 THREAD_ROOMS = {"host.py", "network", "server.py"}  # real sockets have an event loop of their own
 WALL_CLOCK_ROOMS = {"pace.py"}
 

@@ -59,7 +59,7 @@ def serving(address: object, *options: object, pass_fds: tuple[int, ...] = ()) -
         stderr=subprocess.PIPE,
         text=True,
         pass_fds=pass_fds,
-        cwd=Path(cli.__file__).parents[1],
+        cwd=Path(cli.__file__).parents[2],
     ) as process:
         try:
             yield Serving(process)

@@ -417,4 +417,4 @@ def test_the_command_line_refuses_subnets_beyond_loopback() -> None:
     words = ["--listen", "127.0.0.1:0", "--network", "loopback", "--pod-subnet", "10.0.0.0/8"]
     options = cli._parser().parse_args(["serve", *words])
     with pytest.raises(UsageError, match="is no part of 127"):
-        cli.serve(options)
+        cli.serving.serve(options)

@@ -1,4 +1,4 @@
-"""Faults: what a test wants to go wrong, and where in a call it does.
+"""The rules that are in force, and what they do to a call.
 
 The pipeline asks `before` a handler runs (the runtime never saw the call) and `after` it (the work
 is done; the answer may still change).

@@ -1,8 +1,4 @@
-"""The command line: `fakecri serve --listen unix:///run/cri.sock`.
-
-What goes wrong before the server is ready is one line on stderr that starts with `fakecri: `, and
-exit status 2.
-"""
+"""`fakecri serve --listen unix:///run/cri.sock`: a runtime on a socket."""
 
 import argparse
 import asyncio
@@ -12,10 +8,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from importlib import metadata
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
+from fakecri.cli.commands import Commands, add_command
 from fakecri.core.addresses import SUBNET
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
@@ -37,19 +33,15 @@ KEPT_CALLS = 1000
 _FIRST_FREE_FD = 3
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    try:
-        options = _parser().parse_args(arguments)
-        serve(options)
-    except UsageError as error:
-        sys.stderr.write(f"fakecri: {' '.join(str(error).split())}\n")
-        return 2
-    return 0
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    _add_options(
+        add_command(commands, "serve", serve, "serve a runtime on a socket until SIGTERM or SIGINT")
+    )
 
 
-def serve(options: argparse.Namespace) -> None:
-    """Serve until SIGTERM or SIGINT. UsageError for what the options get wrong."""
+def serve(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; return 0. UsageError for what the options get wrong."""
     # Whatever can be refused is, before a file of an earlier run is touched.
     parse_address(options.listen).check()
     if options.ready_fd is not None:
@@ -82,6 +74,7 @@ def serve(options: argparse.Namespace) -> None:
         for rule in rules:
             host.world.behaviours.add(rule)
         asyncio.run(_serve(Server(host, options.listen), options.ready_fd))
+    return 0
 
 
 async def _serve(server: Server, ready_fd: int | None) -> None:
@@ -170,26 +163,6 @@ def _failure(what: str, error: OSError) -> UsageError:
     return UsageError(f"{what}: {error.strerror or error}")
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Raise, instead of printing the usage before the message."""
-        raise UsageError(message)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="fakecri", description="The container runtime that runs nothing.", allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_serve_options(
-        commands.add_parser(
-            "serve", help="serve a runtime on a socket until SIGTERM or SIGINT", allow_abbrev=False
-        )
-    )
-    return parser
-
-
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network",
@@ -207,7 +180,7 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_serve_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--listen",
@@ -279,10 +252,3 @@ def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let annotations of pods, fakecri.dev/run.CONTAINER, choose what containers do",
     )
-
-
-def _version() -> str:
-    try:
-        return metadata.version("fakecri")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"
