@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from google.protobuf.message import Message
 
+from fakecri.core.faults import actions
 from fakecri.core.recorder import CallRecord
 from fakecri.core.registry import HANDLERS
 from fakecri.core.scheduler import Task, Waits
@@ -36,6 +37,8 @@ class Call:
         """When that is; set when the call begins."""
         self.metadata = metadata
         self.peer = peer
+        self.record: CallRecord | None = None
+        """What is written down of it; set when the call begins."""
         self.done = False
         self.response: Message | None = None
         self.error: CRIError | None = None
@@ -87,19 +90,26 @@ def cancel(call: Call, error: CancelledError) -> None:
 def perform(world: World, call: Call) -> Waits[Message | None]:
     """Record, break, handle, break, record."""
     record = world.recorder.began(call.rpc.name, call.request, call.peer, call.timeout_ns)
+    call.record = record
+    shots = world.faults.shots(call)
     response: Message | None = None
     error: CRIError | None = None
     try:
-        yield from world.faults.before(call.rpc.name)
+        if shots:
+            yield from actions.before(world, call, shots)
         response = yield from _handle(world, call, record)
-        if response is not None:
-            response = yield from world.faults.after(call.rpc.name, response)
+        if shots:
+            response = yield from actions.after(world, call, shots, response)
     except CRIError as failure:
         # Without the frames that it came through: it lives as long as the record does.
+        response = None
         error = CRIError(failure.message, failure.code)
     except Exception as bug:  # noqa: BLE001  # a bug of ours is an answer, and the store lives on
         error = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
         error.__cause__ = bug
+        response = None
+    if shots:
+        world.faults.ended(call, shots)
     world.recorder.ended(record, response, error)
     call.end(response, error)
     return response

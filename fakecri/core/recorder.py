@@ -8,12 +8,18 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
+from fakecri.core.faults.printing import action_text
 from fakecri.errors import CRIError
+
+if TYPE_CHECKING:
+    from fakecri.core.faults.engine import Armed
+    from fakecri.core.faults.rules import Phase
+    from fakecri.core.faults.shots import Shot
 
 FORMAT = 1
 
@@ -85,6 +91,26 @@ class Recorder:
         else:
             answer = {"response": plain(response)} if response is not None else {}
         self._write("reply", call=call.serial, rpc=call.rpc, **answer)
+
+    def fired(self, call: CallRecord, shot: "Shot", phase: "Phase", effect: str) -> None:
+        """Write that a rule acted on a call."""
+        if self._sink:
+            self._write(
+                "fault",
+                call=call.serial,
+                rpc=call.rpc,
+                rule=shot.armed.text,
+                term=shot.index,
+                action=action_text(shot.term.action),
+                phase=phase.value,
+                hit=shot.hit,
+                effect=effect,
+            )
+
+    def rule(self, armed: "Armed", did: str) -> None:
+        """Write that a rule was armed, disarmed or reset."""
+        if self._sink:
+            self._write("rule", rule=armed.text, did=did, fired=armed.fired)
 
     def moved(self, kind: str, id_: str, trigger: str, before: str, after: str) -> None:
         """Write that a sandbox or a container changed its state."""

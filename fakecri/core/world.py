@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import Message
+
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import states, statuses
 from fakecri.core.addresses import SUBNET, AddressPool
 from fakecri.core.behaviours.registry import Behaviours
 from fakecri.core.downloads import Downloads
 from fakecri.core.events import EventQueue
-from fakecri.core.faults import Faults
+from fakecri.core.faults import Faults, actions
+from fakecri.core.faults.known import StoreLookup
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
@@ -22,7 +25,7 @@ from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.scheduler import SECOND_NS, Scheduler
+from fakecri.core.scheduler import SECOND_NS, Scheduler, Waits
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
 from fakecri.core.system import NodePids
@@ -108,7 +111,9 @@ class World:
         )
         self.network = Network(self.scheduler, parts.subnets)
         self.events = EventQueue(self.scheduler, self.profile.backlog_s * SECOND_NS)
-        self.faults = Faults()
+        self.faults = Faults(
+            self.scheduler, self.recorder, StoreLookup(self.store, self.images), self.seed
+        )
         self.tokens = Tokens(self.scheduler)
         self.meters = Meters()
         self.behaviours = Behaviours(annotations=parts.annotations)
@@ -135,6 +140,12 @@ class World:
         """Return a process id of the simulated node."""
         self._next_pid += 1
         return self._next_pid
+
+    def halfway(self, request: Message) -> Waits[None]:
+        """The work that `request` asks for is half done: what a rule does then happens here."""
+        flight = self.faults.flying(request)
+        if flight is not None:
+            yield from actions.during(self, *flight)
 
     def move(self, thing: Sandbox | Container, trigger: Trigger) -> None:
         """Change the state of a sandbox or container: the only place where that happens.

@@ -49,6 +49,8 @@ class Kind:
     parameters: tuple[Parameter, ...] = ()
     streams: bool | None = None
     """Only for RPCs that stream, or only for those that do not; None: for all."""
+    ends: bool = False
+    """Whether a call that it acts on before the runtime sees it never gets that far."""
 
 
 _BEFORE, _DURING, _AFTER = Phase.BEFORE, Phase.DURING, Phase.AFTER
@@ -63,5 +65,6 @@ KINDS: Mapping[str, Kind] = {
             Parameter("text", Type.TEXT, ""),
             Parameter("details", Type.TEXT, optional=True),
         ),
+        ends=True,
     ),
 }

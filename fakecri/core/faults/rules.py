@@ -8,10 +8,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
-if TYPE_CHECKING:
-    from fakecri.errors import Code
+from fakecri.errors import Code
 
 
 class Phase(Enum):
@@ -56,7 +55,7 @@ class When:
     values: "tuple[Value, ...]" = ()
 
 
-Value: TypeAlias = "str | int | float | bool | Code | Duration | tuple[Condition, ...]"
+Value: TypeAlias = str | int | float | bool | Code | Duration | tuple[Condition, ...]
 """An argument: what a Parameter of the action says that it is."""
 
 

@@ -1,0 +1,96 @@
+"""How a rule is written: one text for each rule, which the grammar reads back."""
+
+import json
+import re
+
+from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.rules import Action, Condition, Duration, Rule, Term, Value, When
+from fakecri.errors import Code
+
+BARE = re.compile(r"[^\s\"(){},;#]+")
+"""A value of a condition that needs no quotes."""
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_./-]+|\[(?:\d+|\*)\])*")
+UNITS = (
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+)
+"""Of durations, in nanoseconds, the largest one first."""
+
+_TRIGGERS = {"next": "{}*", "percent": "{}%"}
+
+
+def text_of(rule: Rule) -> str:
+    """Return the text of a rule."""
+    targets = ",".join(rule.targets)
+    selector = f"{{{_conditions(rule.selector)}}}" if rule.selector else ""
+    return f"{targets}{selector} = {' -> '.join(term_text(term) for term in rule.terms)}"
+
+
+def term_text(term: Term) -> str:
+    """Return the text of a term: `2* after:error(UNAVAILABLE)`."""
+    words = [_trigger(when) for when in term.when]
+    action = action_text(term.action)
+    if term.phase is not KINDS[term.action.name].phases[0]:
+        action = f"{term.phase.value}:{action}"
+    return " ".join([*words, action])
+
+
+def action_text(action: Action) -> str:
+    """Return the text of an action: `error(UNAVAILABLE, "gone")`."""
+    if not action.arguments:
+        return action.name
+    return f"{action.name}({', '.join(value_text(value) for value in action.arguments)})"
+
+
+def condition_text(condition: Condition) -> str:
+    """Return the text of a condition: `pod=web-*`."""
+    value = condition.value
+    written = value if BARE.fullmatch(value) else quoted(value)
+    return f"{condition.key}{condition.operator}{written}"
+
+
+def value_text(value: Value) -> str:
+    """Return the text of an argument."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Code):
+        return value.name
+    if isinstance(value, Duration):
+        return duration_text(value)
+    if isinstance(value, tuple):
+        return _conditions(value)
+    return quoted(value) if isinstance(value, str) else number_text(value)
+
+
+def duration_text(duration: Duration) -> str:
+    """Return a duration in the largest unit that leaves a whole number: `1500ms`."""
+    unit, size = next(each for each in UNITS if duration.ns % each[1] == 0)
+    return f"{duration.ns // size}{unit}" if duration.ns else "0s"
+
+
+def number_text(number: float) -> str:
+    """Return a number; one with an exponent only where it is very large or very small."""
+    return repr(number)
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes, escaped as in JSON."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _conditions(conditions: tuple[Condition, ...]) -> str:
+    return ", ".join(condition_text(each) for each in conditions)
+
+
+def _trigger(when: When) -> str:
+    # The word of `while` stands without quotes.
+    words = [each if isinstance(each, str) else value_text(each) for each in when.values]
+    values = " ".join(words)
+    if when.kind in _TRIGGERS:
+        return _TRIGGERS[when.kind].format(values)
+    return f"{when.kind} {values}".rstrip()
