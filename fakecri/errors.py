@@ -40,11 +40,17 @@ class CRIError(Exception):
 
     code = Code.UNKNOWN
 
-    def __init__(self, message: str, code: Code | None = None) -> None:
+    def __init__(self, message: str, code: Code | None = None, details: bytes = b"") -> None:
+        """`details`: an encoded google.rpc.Status, which goes with it in the trailing metadata."""
         super().__init__(message)
         self.message = message
+        self.details = details
         if code is not None:
             self.code = code
+
+    def bare(self) -> "CRIError":
+        """Return the same error without the frames that it came through."""
+        return CRIError(self.message, self.code, self.details)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.code.name}, {self.message!r})"
@@ -90,7 +96,7 @@ def wrapped(prefix: str) -> Iterator[None]:
     try:
         yield
     except CRIError as error:
-        raise CRIError(f"{prefix}: {error.message}", error.code) from error
+        raise CRIError(f"{prefix}: {error.message}", error.code, error.details) from error
 
 
 class UsageError(Exception):

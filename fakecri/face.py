@@ -37,6 +37,9 @@ TIMEOUT_STEP_NS = 100_000_000
 """Deadlines are rounded up to this, so that what the way took does not show in recordings."""
 _TIMEOUT_STEPS_NS = tuple(TIMEOUT_STEP_NS * steps for steps in (6000, 600, 100, 10, 1))
 
+DETAILS = "grpc-status-details-bin"
+"""The key of an error's details in the trailing metadata."""
+
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 _LOG = logging.getLogger(__name__)
 
@@ -56,6 +59,8 @@ class Calls(Protocol):
         timeout_ns: int | None = None,
         metadata: "Metadata" = (),
         peer: str = "object",
+        path: str = "",
+        content: bytes | None = None,
     ) -> "Call":
         """Begin a call."""
 
@@ -66,11 +71,22 @@ class Calls(Protocol):
         """Go on to what is due next, if time may; return whether it did."""
 
 
+class Beyond(Protocol):
+    """The runtime that a host forwards its calls to: for whatever is none of the CRI's."""
+
+    def handler(self, path: str) -> Handler:
+        """Return what takes the calls of a method there, whatever it is."""
+
+
 class Face(grpc.GenericRpcHandler):
     """Takes the calls of a server to a host."""
 
-    def __init__(self, host: Calls, described: reflection.Handlers) -> None:
+    def __init__(
+        self, host: Calls, described: reflection.Handlers, beyond: Beyond | None = None
+    ) -> None:
+        """`beyond`: where calls go that are none of the CRI; without it they are refused."""
         self._host = host
+        self._beyond = beyond
         self._waiting: dict[_Bell, asyncio.Task[Any] | None] = {}
         self._closing = False
         self._dismissed = False
@@ -78,30 +94,29 @@ class Face(grpc.GenericRpcHandler):
         self._services = {path.split("/")[1] for path in self._handlers}
 
     def _rpc_handlers(self) -> reflection.Handlers:
-        v1 = {rpc.path: self._handler(rpc) for rpc in RPCS.values()}
-        old = {
-            rpc.path.replace(PACKAGE, OLD_PACKAGE): v1[rpc.path]
-            for rpc in RPCS.values()
-            if rpc.in_v1alpha2
+        paths = {rpc.path: rpc for rpc in RPCS.values()} | {
+            rpc.path.replace(PACKAGE, OLD_PACKAGE): rpc for rpc in RPCS.values() if rpc.in_v1alpha2
         }
-        return v1 | old
+        return {path: self._handler(rpc, path) for path, rpc in paths.items()}
 
-    def _handler(self, rpc: Rpc) -> Handler:
+    def _handler(self, rpc: Rpc, path: str) -> Handler:
         answer = self._answer_stream if rpc.streams else self._answer
 
         async def handle(content: bytes, context: Context) -> bytes | None:
             try:
-                return await answer(rpc, content, context)
+                return await answer(rpc, path, content, context)
             except CRIError as error:
                 # Not the error itself: its traceback would keep this frame and the call alive.
                 status, text = _STATUS[error.code], error.message
+                if error.details:
+                    _add_trailing(context, ((DETAILS, error.details),))
             except Exception as bug:  # noqa: BLE001  # a client sees no traceback, the log does
                 _LOG.exception("bug in %s", rpc.name)
                 status, text = grpc.StatusCode.INTERNAL, f"{type(bug).__name__}: {bug}"
             try:
                 return await context.abort(status, text)
             finally:
-                del context  # the AbortError that gRPC keeps would keep it: see _raisable
+                del context  # the AbortError that gRPC keeps would keep it: see CRIError.bare
 
         if rpc.streams:
             return grpc.unary_stream_rpc_method_handler(handle)
@@ -110,46 +125,69 @@ class Face(grpc.GenericRpcHandler):
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler:
         """Return the handler of a path; one that refuses for a path that has none."""
         path = handler_call_details.method
-        return self._handlers.get(path) or _refusal(path, self._services)
+        known = self._handlers.get(path)
+        if known is None and self._beyond is not None:
+            return self._beyond.handler(path)
+        return known or _refusal(path, self._services)
 
-    async def _answer(self, rpc: Rpc, content: bytes, context: Context) -> bytes:
-        call = self._begin(rpc, content, context)
+    async def _answer(self, rpc: Rpc, path: str, content: bytes, context: Context) -> bytes:
+        call = self._begin(rpc, path, content, context)
         if not call.done:
             with self._attended(call, context) as bell:
                 while not call.done:
                     await self._pause(call, bell)
-        return _encoded(_response(call))
+        await _send_initial(call, context)
+        _add_trailing(context, call.trailing_metadata)
+        return self._encoded(call, _response(call))
 
-    async def _answer_stream(self, rpc: Rpc, content: bytes, context: Context) -> None:
-        call = self._begin(rpc, content, context)
+    async def _answer_stream(self, rpc: Rpc, path: str, content: bytes, context: Context) -> None:
+        call = self._begin(rpc, path, content, context)
         with self._attended(call, context) as bell:
             ended = False
             while not ended:
                 # In this order: what was there at the end is sent before the end is.
                 ended = call.done
+                await _send_initial(call, context)
                 while call.messages:
-                    await _write(context, _encoded(call.messages.popleft()))
+                    await _write(context, self._encoded(call, call.messages.popleft()))
                 if not ended:
                     await self._pause(call, bell)
+        _add_trailing(context, call.trailing_metadata)
         if call.error is not None:
-            raise _raisable(call.error)
+            raise call.error.bare()
 
-    def _begin(self, rpc: Rpc, content: bytes, context: Context) -> "Call":
+    def _begin(self, rpc: Rpc, path: str, content: bytes, context: Context) -> "Call":
         if self._closing:
             raise _gone()
         metadata = tuple(context.invocation_metadata() or ())
         call = self._host.start(
             rpc,
-            _request(rpc, content),
+            self._request(rpc, content),
             timeout_ns=_timeout_ns(context, metadata),
             metadata=metadata,
             peer="grpc",
+            path=path,
+            content=content,
         )
         if self._host.pace.jumps:
             # It may have put something into the queue of time that those who wait can leap to.
             for bell in self._waiting:
                 bell.ring()
         return call
+
+    def _request(self, rpc: Rpc, content: bytes) -> Message:
+        if self._beyond is None:
+            return _request(rpc, content)
+        try:
+            return rpc.request.FromString(content)
+        except DecodeError:
+            return rpc.request()  # what becomes of the bytes is the other side's affair
+
+    def _encoded(self, call: "Call", message: Message) -> bytes:
+        content = call.encoded(message)
+        if self._beyond is None:
+            _check_size(content)
+        return content
 
     @contextmanager
     def _attended(self, call: "Call", context: Context) -> Iterator["_Bell"]:
@@ -231,12 +269,8 @@ _WIRE = "proto: cannot parse invalid wire-format data"
 def _response(call: "Call") -> Message:
     if call.response is not None:
         return call.response
-    raise _raisable(call.error or CRIError("neither a response nor an error", Code.INTERNAL))
-
-
-def _raisable(error: CRIError) -> CRIError:
     # The recording keeps the error; raised, it would gather tracebacks, and they our frames.
-    return CRIError(error.message, error.code)
+    raise (call.error or CRIError("neither a response nor an error", Code.INTERNAL)).bare()
 
 
 def _gone() -> CRIError:
@@ -244,14 +278,23 @@ def _gone() -> CRIError:
     return CRIError("error reading from server: EOF", Code.UNAVAILABLE)
 
 
-def _encoded(message: Message) -> bytes:
-    content = message.SerializeToString()
+def _check_size(content: bytes) -> None:
     if len(content) > MESSAGE_LIMIT:
         raise CRIError(
             f"grpc: trying to send message larger than max ({len(content)} vs. {MESSAGE_LIMIT})",
             Code.RESOURCE_EXHAUSTED,
         )
-    return content
+
+
+async def _send_initial(call: "Call", context: Context) -> None:
+    metadata, call.initial_metadata = call.initial_metadata, ()
+    if metadata:
+        await context.send_initial_metadata(metadata)
+
+
+def _add_trailing(context: Context, metadata: "Metadata") -> None:
+    if metadata:
+        context.set_trailing_metadata((*(context.trailing_metadata() or ()), *metadata))
 
 
 async def _write(context: Context, content: bytes) -> None:

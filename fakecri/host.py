@@ -77,9 +77,21 @@ class Host:
         timeout_ns: int | None = None,
         metadata: Metadata = (),
         peer: str = "object",
+        path: str = "",
+        content: bytes | None = None,
     ) -> Call:
         """Begin a call. It may have ended when this returns; else it is parked."""
-        return self.begin(Call(rpc, request, timeout_ns=timeout_ns, metadata=metadata, peer=peer))
+        return self.begin(
+            Call(
+                rpc,
+                request,
+                timeout_ns=timeout_ns,
+                metadata=metadata,
+                peer=peer,
+                path=path,
+                content=content,
+            )
+        )
 
     def begin(self, call: Call) -> Call:
         """Begin a call that a face has made."""

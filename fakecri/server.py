@@ -21,7 +21,7 @@ from fakecri.endpoints import (
     parse_address,
 )
 from fakecri.errors import UsageError
-from fakecri.face import FAREWELL_S, MESSAGE_LIMIT, Calls, Face
+from fakecri.face import FAREWELL_S, MESSAGE_LIMIT, Beyond, Calls, Face
 
 __all__ = ["Server", "UnusableAddress"]
 
@@ -33,8 +33,6 @@ LINGER_S = 0.1
 _LOG = logging.getLogger(__name__)
 
 _OPTIONS = (
-    # Ours is the limit, because the text is; gRPC's own keeps us from swallowing the world.
-    ("grpc.max_receive_message_length", 4 * MESSAGE_LIMIT),
     ("grpc.max_send_message_length", -1),
     # grpc-go takes headers of 16 MiB, and tracing clients send baggage.
     ("grpc.max_metadata_size", MESSAGE_LIMIT),
@@ -56,12 +54,13 @@ class Server:
     host stays open: it is the caller's.
     """
 
-    def __init__(self, host: Calls, address: str) -> None:
+    def __init__(self, host: Calls, address: str, beyond: Beyond | None = None) -> None:
         """`address`: `unix:///path`, `/path`, or a loopback address with a port (0: any free one).
 
-        UnusableAddress for any other.
+        UnusableAddress for any other. `beyond`: the runtime that the host forwards its calls to.
         """
         self._host = host
+        self._beyond = beyond
         self._address = parse_address(address)
         self._endpoint: str | None = None
         self._socket_file: SocketFile | None = None
@@ -104,8 +103,9 @@ class Server:
 
     async def _open(self, address: Address) -> None:
         address.check()
-        face = Face(self._host, await reflection.handlers())
-        wire = grpc.aio.server(handlers=[face], options=_OPTIONS)
+        described = await reflection.handlers() if self._beyond is None else {}
+        face = Face(self._host, described, self._beyond)
+        wire = grpc.aio.server(handlers=[face], options=_options(self._beyond))
         self._endpoint = self._listen(wire, address)
         others = asyncio.all_tasks()
         await wire.start()
@@ -179,6 +179,13 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _options(beyond: Beyond | None) -> tuple[tuple[str, int], ...]:
+    # Ours is the limit, because the text is; gRPC's own keeps us from swallowing the world. What
+    # is too large for another runtime is refused there.
+    limit = 4 * MESSAGE_LIMIT if beyond is None else -1
+    return (("grpc.max_receive_message_length", limit), *_OPTIONS)
 
 
 def _add_port(wire: grpc.aio.Server, target: str) -> int:

@@ -28,8 +28,14 @@ class Call:
         timeout_ns: int | None = None,
         metadata: Metadata = (),
         peer: str = "object",
+        path: str = "",
+        content: bytes | None = None,
     ) -> None:
-        """`timeout_ns`: the client's deadline, from now on, in virtual time."""
+        """`timeout_ns`: the client's deadline, from now on, in virtual time.
+
+        `path` is the method's name on the wire and `content` the request as it came from there,
+        for whoever sends them on.
+        """
         self.rpc = rpc
         self.request = request
         self.timeout_ns = timeout_ns
@@ -39,6 +45,12 @@ class Call:
         self.peer = peer
         self.record: CallRecord | None = None
         """What is written down of it; set when the call begins."""
+        self.path = path or rpc.path
+        self.content = content
+        self.initial_metadata: Metadata = ()
+        """What the client gets before the answer."""
+        self.trailing_metadata: Metadata = ()
+        """What the client gets with the status."""
         self.done = False
         self.response: Message | None = None
         self.error: CRIError | None = None
@@ -46,6 +58,7 @@ class Call:
         """Of a stream: what its client has not taken yet."""
         self.task: Task[Message | None] | None = None
         self._watchers: list[Callable[[], None]] = []
+        self._originals: dict[int, tuple[Message, bytes]] = {}
 
     def watch(self, callback: Callable[[], None]) -> None:
         """Call back at each message and at the end, under the host's lock: be quick."""
@@ -57,6 +70,20 @@ class Call:
         """Give the client of a stream a message."""
         self.messages.append(message)
         self._notify()
+
+    def keep(self, message: Message, content: bytes) -> None:
+        """Remember what an answer was on the wire of another runtime."""
+        self._originals[id(message)] = message, content
+
+    def forget(self, message: Message) -> None:
+        """Remember it no longer, unless the client is still to take it."""
+        if not any(each is message for each in self.messages):
+            self._originals.pop(id(message), None)
+
+    def encoded(self, message: Message) -> bytes:
+        """Return what goes over the wire: the same bytes where it came from another one."""
+        _, content = self._originals.pop(id(message), (None, None))
+        return message.SerializeToString() if content is None else content
 
     def end(self, response: Message | None, error: CRIError | None) -> None:
         """Answer the client, once."""
@@ -103,7 +130,7 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
     except CRIError as failure:
         # Without the frames that it came through: it lives as long as the record does.
         response = None
-        error = CRIError(failure.message, failure.code)
+        error = failure.bare()
     except Exception as bug:  # noqa: BLE001  # a bug of ours is an answer, and the store lives on
         error = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
         error.__cause__ = bug
@@ -116,13 +143,14 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
 
 
 def _handle(world: World, call: Call, record: CallRecord) -> Waits[Message | None]:
+    def send(message: Message) -> None:
+        world.recorder.sent(record, message)
+        call.send(message)
+
+    if world.upstream is not None:
+        return (yield from world.upstream.forward(call, send))
     handler = HANDLERS[call.rpc.name]
     if call.rpc.streams:
-
-        def send(message: Message) -> None:
-            world.recorder.sent(record, message)
-            call.send(message)
-
         answer = handler(world, call.request, send)
     else:
         answer = handler(world, call.request)

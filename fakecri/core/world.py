@@ -30,6 +30,7 @@ from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
 from fakecri.core.system import NodePids
 from fakecri.core.tokens import Tokens
+from fakecri.core.upstream import Upstream
 from fakecri.core.usage import Meters
 from fakecri.errors import IllegalMove
 
@@ -83,6 +84,8 @@ class Parts:
     """Where pods get their addresses: one of each, the primary one first."""
     annotations: bool = False
     """Whether annotations of pods choose what containers do."""
+    upstream: Upstream | None = None
+    """Who answers the calls, where that is not this world's own handlers."""
 
 
 class World:
@@ -95,6 +98,7 @@ class World:
         self.registry = parts.registry
         self.programs = parts.programs
         self.seed = parts.seed
+        self.upstream = parts.upstream
         self.clock = Clock(self.scheduler)
         self.mounted = parts.mounted or parts.files
         self.mounted.keep_time(self.clock.wall_ns)
