@@ -64,8 +64,8 @@ class Calls(Protocol):
     ) -> "Call":
         """Begin a call."""
 
-    def cancel(self, call: "Call", error: CancelledError) -> None:
-        """Tell a call that its client is gone."""
+    def cancel(self, call: "Call", error: CancelledError, cause: str = "") -> None:
+        """Tell a call that its client is gone, and the recording why."""
 
     def leap(self) -> bool:
         """Go on to what is due next, if time may; return whether it did."""
@@ -198,7 +198,8 @@ class Face(grpc.GenericRpcHandler):
         try:
             yield bell
         except BaseException:
-            self._host.cancel(call, _cause(call, context))
+            cause = "closed" if self._dismissed else ""
+            self._host.cancel(call, _cause(call, context), cause)
             raise
         finally:
             del self._waiting[bell]

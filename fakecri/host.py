@@ -27,6 +27,7 @@ from fakecri.errors import CancelledError, Code, Stuck, UsageError
 from fakecri.pace import Manual, Pace
 from fakecri.rpcs import Rpc
 from fakecri.toolbox import find_toolbox
+from fakecri.version import own_version
 
 BLINK_S = 0.02
 """How often it is looked whether something real has happened."""
@@ -111,11 +112,14 @@ class Host:
             self._calls.discard(call)
         self._progress.notify_all()
 
-    def cancel(self, call: Call, error: CancelledError) -> None:
-        """Tell a call that its client is gone; nothing happens to one that has ended."""
+    def cancel(self, call: Call, error: CancelledError, cause: str = "") -> None:
+        """Tell a call that its client is gone; nothing happens to one that has ended.
+
+        `cause` is for the recording, where it is not what the code of the error says.
+        """
         with self.turn():
             if not call.done:
-                pipeline.cancel(call, error)
+                pipeline.cancel(self.world, call, error, cause)
 
     def finish(self, call: Call) -> None:
         """Wait, in the calling thread, until the call has ended; virtual time passes meanwhile.
@@ -166,7 +170,7 @@ class Host:
         with self.turn():
             self._closed = True
             for call in tuple(self._calls):
-                pipeline.cancel(call, _closed())
+                pipeline.cancel(self.world, call, _closed())
                 call.end(None, _closed())
             self._alarm.notify_all()
         rooms, self._rooms = self._rooms, []
@@ -271,7 +275,9 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             mounted=mounted,
             registry=Registry(strict=strict_images),
             programs=programs,
-            recorder=lambda now_ns: Recorder(now_ns, record.write if record else None, keep_calls),
+            recorder=lambda wall_ns, scheduler: Recorder(
+                wall_ns, scheduler, record.write if record else None, keep_calls
+            ),
             seed=seed,
             subnets=parse_subnets(pod_subnets),
             annotations=annotations,
@@ -283,5 +289,11 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
         world.disk.capacity_bytes = disk_bytes
     if not (pace.jumps or pace.real):
         world.node.pull_ns = 0  # where time stands still a pull must not need it
-    world.recorder.header(seed=seed, profile=CONTAINERD.runtime_name)
+    world.recorder.header(
+        fakecri=own_version() if record else "",  # which takes a while to find out
+        seed=seed,
+        profile=CONTAINERD.runtime_name,
+        pace=pace.name,
+        rules=[],
+    )
     return Host(world, pace)

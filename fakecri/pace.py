@@ -28,6 +28,11 @@ class Pace(Protocol):
 
     start_ns: int
     """What the clock shows at the beginning."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
     jumps: bool
     """Whether time leaps when a call waits."""
     real: bool
@@ -52,6 +57,11 @@ class Manual:
         self.start_ns = start_ns
         self.jumps = jumps
 
+    @property
+    def name(self) -> str:
+        """`manual` or `autojump`."""
+        return "autojump" if self.jumps else "manual"
+
     def follow(self, world: World) -> None:
         """Nothing: time moves by `skip` alone."""
 
@@ -66,6 +76,7 @@ class Manual:
 class Rate:
     """Time runs `rate` times as fast as the monotonic clock."""
 
+    name = "rate"
     jumps = False
     real = True
 
@@ -98,6 +109,7 @@ class Rate:
 class System:
     """Time is `time.time_ns()`."""
 
+    name = "system"
     jumps = False
     real = True
 

@@ -10,6 +10,8 @@ from google.protobuf.message import Message
 from fakecri.api import runtime_pb2 as pb
 
 PACKAGE = "runtime.v1"
+VERSION = "1.37"
+"""The Kubernetes minor whose CRI this is."""
 OLD_PACKAGE = "runtime.v1alpha2"
 
 # What came after v1alpha2 was frozen. Everything else it had under the same names.

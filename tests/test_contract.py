@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.rpcs import RPCS
+from fakecri.rpcs import RPCS, VERSION
 
 TABLE = Path(__file__).parents[1] / "fixtures" / "cri-v1.tsv"
 ROWS = list(csv.DictReader(TABLE.read_text().splitlines(), delimiter="\t"))
@@ -139,3 +139,11 @@ def test_the_messages_are_in_no_default_pool() -> None:
 
 def _default_pool() -> Any:
     return descriptor_pb2.DESCRIPTOR.pool
+
+
+def test_the_version_of_the_contract_is_that_of_its_newest_row() -> None:
+    newest = max(
+        (row["since"] for row in ROWS if row["since"]),
+        key=lambda each: [*map(int, each.split("."))],
+    )
+    assert newest == VERSION

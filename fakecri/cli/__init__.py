@@ -6,11 +6,11 @@ and exit status 2.
 
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 
 from fakecri.cli import serving
 from fakecri.cli.commands import Parser
 from fakecri.errors import UsageError
+from fakecri.version import own_version
 
 _COMMANDS = (serving,)
 """Modules with a command, or a family of them, in the order of the help."""
@@ -31,15 +31,8 @@ def _parser() -> Parser:
     parser = Parser(
         prog="fakecri", description="The container runtime that runs nothing.", allow_abbrev=False
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {own_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for each in _COMMANDS:
         each.add_to(commands)
     return parser
-
-
-def _version() -> str:
-    try:
-        return metadata.version("fakecri")
-    except metadata.PackageNotFoundError:
-        return "(not installed)"

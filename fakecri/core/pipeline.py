@@ -2,14 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
 
+from fakecri.core import touched
 from fakecri.core.faults import actions
-from fakecri.core.recorder import CallRecord
+from fakecri.core.recorder import CAUSES, CallRecord
 from fakecri.core.registry import HANDLERS
-from fakecri.core.scheduler import Task, Waits
+from fakecri.core.scheduler import Future, Task, Waits
 from fakecri.core.world import World
 from fakecri.errors import CancelledError, Code, CRIError
 from fakecri.rpcs import Rpc
@@ -98,26 +99,54 @@ class Call:
 
 def start(world: World, call: Call) -> None:
     """Begin a call; it has ended already if its handler does not wait."""
-    task = call.task = Task(world.scheduler, perform(world, call))
+    task = call.task = CallTask(world, call)
     if call.timeout_ns is not None:
         call.deadline_ns = world.scheduler.now_ns + call.timeout_ns
         deadline = world.scheduler.after(
-            call.timeout_ns, lambda: cancel(call, CancelledError.by_deadline())
+            call.timeout_ns, lambda: cancel(world, call, CancelledError.by_deadline())
         )
         task.then(deadline.cancel)
     task.step()
 
 
-def cancel(call: Call, error: CancelledError) -> None:
-    """Tell the handler that its client is gone. What it does about it is its own affair."""
-    if call.task is not None:
-        call.task.throw(error)
+def cancel(world: World, call: Call, error: CancelledError, cause: str = "") -> None:
+    """Tell the handler that its client is gone. What it does about it is its own affair.
+
+    `cause`: where the code of the error is not all that there is to say.
+    """
+    if call.task is None or call.task.done:
+        return
+    if call.record is not None:
+        world.recorder.cancelled(call.record, cause or CAUSES.get(error.code, "closed"))
+    call.task.throw(error)
+
+
+class CallTask(Task[Message | None]):
+    """The task of a call: what happens while it runs is the doing of the call."""
+
+    __slots__ = ("_call", "_recorder")
+
+    def __init__(self, world: World, call: Call) -> None:
+        super().__init__(world.scheduler, perform(world, call))
+        self._call = call
+        self._recorder = world.recorder
+
+    def _resume(self, resume: Callable[[], Future[Any]]) -> None:
+        recorder, interrupted = self._recorder, self._recorder.current
+        recorder.current = self._call.record
+        try:
+            super()._resume(resume)
+        finally:
+            recorder.current = interrupted
 
 
 def perform(world: World, call: Call) -> Waits[Message | None]:
     """Record, break, handle, break, record."""
-    record = world.recorder.began(call.rpc.name, call.request, call.peer, call.timeout_ns)
-    call.record = record
+    rpc = call.rpc.name
+    record = call.record = world.recorder.began(
+        rpc, call.request, call.peer, call.timeout_ns, call.metadata
+    )
+    record.ids.extend(touched.named(world, rpc, call.request))
     shots = world.faults.shots(call)
     response: Message | None = None
     error: CRIError | None = None
@@ -125,6 +154,8 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
         if shots:
             yield from actions.before(world, call, shots)
         response = yield from _handle(world, call, record)
+        if response is not None:
+            record.ids.extend(touched.made(rpc, response))
         if shots:
             response = yield from actions.after(world, call, shots, response)
     except CRIError as failure:

@@ -1,47 +1,106 @@
-"""The record of all that happened: calls, answers, moves and events, in one total order.
+"""The record of all that happened: calls, answers, moves, events and faults, in one total order.
 
 `calls` is for assertions. As JSON Lines (one object a line, keys sorted) it goes to a sink, when
-there is one; equal runs give equal bytes.
+there is one; equal runs give equal bytes. `recording` reads the lines.
 """
 
 import json
+from base64 import b64encode
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from fakecri.core.faults.printing import action_text
-from fakecri.errors import CRIError
+from fakecri.core.metadata import sent_metadata
+from fakecri.core.plain import Plain, quote
+from fakecri.core.records import Container, Sandbox
+from fakecri.errors import Code, CRIError
+from fakecri.rpcs import PACKAGE, VERSION
 
 if TYPE_CHECKING:
     from fakecri.core.faults.engine import Armed
     from fakecri.core.faults.rules import Phase
     from fakecri.core.faults.shots import Shot
+    from fakecri.core.pipeline import Metadata
+    from fakecri.core.scheduler import Scheduler
 
-FORMAT = 1
+FORMAT = 2
+
+CAUSES = {Code.DEADLINE_EXCEEDED: "deadline", Code.CANCELLED: "client"}
+"""Why a call was cancelled, by the code of it; any other: the runtime was closed."""
 
 
 @dataclass(slots=True, eq=False)
 class CallRecord:
-    """One call: what was asked, and what came of it. Times are virtual, in nanoseconds."""
+    """One call: what was asked, and what came of it.
+
+    Times are virtual: nanoseconds since the runtime began. The numbers `n` and `ended_n` are places
+    in the one order of all that happened.
+    """
 
     serial: int
+    """From 1, in the order of arrival."""
     rpc: str
     request: Any
     """The request message of the RPC."""
     peer: str
     timeout_ns: int | None
     """The client's deadline, from `began_ns`; None: it set none."""
+    n: int
     began_ns: int
+    metadata: Mapping[str, Sequence[str]]
+    """What the client sent beside the transport's own; secrets are masked."""
+    ended_n: int | None = None
     ended_ns: int | None = None
     """None while the call is in flight."""
     response: Any = None
     messages: list[Any] = field(default_factory=list)
     """What a stream sent."""
     error: CRIError | None = None
+    cancelled: str = ""
+    """`deadline`, `client` or `closed`, where the call was cancelled before it ended."""
+    cancelled_ns: int | None = None
+    lost: bool = False
+    """Whether a fault keeps the answer from the client."""
+    faults: list["Fired"] = field(default_factory=list)
+    """What rules did to it."""
+    ids: list[str] = field(default_factory=list)
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The ids of sandboxes, containers and images that it named, made or moved; sorted."""
+        return tuple(sorted(set(self.ids)))
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the client never got the answer: it was lost, or the client had gone."""
+        return self.lost or bool(self.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """One act of a rule on a call."""
+
+    FACTS: ClassVar = ("rule", "term", "action", "phase", "hit", "effect")
+
+    n: int
+    v: int
+    """When: virtual nanoseconds since the runtime began."""
+    rule: str
+    """Its text."""
+    term: int
+    """The place in the rule of the term that acted, from 0."""
+    action: str
+    """The text of its action."""
+    phase: str
+    hit: int
+    """How many calls the rule had matched, with this one."""
+    effect: str
+    """`definite`: the client got an error and nothing happened; `indefinite`: it got an error, or
+    no answer, and it happened or may have; else empty."""
 
 
 class Recorder:
@@ -49,89 +108,175 @@ class Recorder:
 
     def __init__(
         self,
-        now_ns: Callable[[], int],
+        wall_ns: Callable[[], int],
+        scheduler: "Scheduler",
         sink: Callable[[str], object] | None = None,
         keep: int | None = None,
+        plain: Plain | None = None,
     ) -> None:
         """`sink` takes the lines; `keep` bounds how many calls `calls` remembers (None: all)."""
         self.calls: deque[CallRecord] = deque(maxlen=keep)
-        self._now_ns = now_ns
+        self.current: CallRecord | None = None
+        """The call whose handler runs now."""
+        self._wall_ns = wall_ns
+        self._scheduler = scheduler
+        self._start_ns = scheduler.now_ns
         self._sink = sink
-        self._serial = 0
+        self._text = (plain or Plain()).text
+        self._calls = 0
+        self._n = -1
+
+    def _next(self) -> int:
+        self._n += 1
+        return self._n
+
+    @property
+    def _now_ns(self) -> int:
+        return self._scheduler.now_ns - self._start_ns
 
     def header(self, **facts: Any) -> None:
         """Write the first line: the format, and what the run depends on."""
-        self._write("header", format=FORMAT, contract="runtime.v1", **facts)
+        self._write("header", format=FORMAT, contract=PACKAGE, contract_version=VERSION, **facts)
 
-    def began(self, rpc: str, request: Message, peer: str, timeout_ns: int | None) -> CallRecord:
-        """Write that a call arrived."""
-        self._serial += 1
-        call = CallRecord(self._serial, rpc, request, peer, timeout_ns, self._now_ns())
+    # Calls.
+
+    def began(
+        self,
+        rpc: str,
+        request: Message,
+        peer: str,
+        timeout_ns: int | None,
+        metadata: "Metadata" = (),
+    ) -> CallRecord:
+        """Write that a call arrived. What happens from now on is its doing."""
+        self._calls += 1
+        sent = sent_metadata(metadata) if metadata else {}
+        call = CallRecord(
+            self._calls, rpc, request, peer, timeout_ns, self._next(), self._now_ns, sent
+        )
         self.calls.append(call)
+        self.current = call
         if self._sink:
-            self._write(
-                "call", call=call.serial, rpc=rpc, request=plain(request), timeout_ns=timeout_ns
+            told = f'"metadata":{_json(sent)},' if sent else ""
+            self._sink(
+                f'{{"call":{call.serial},"kind":"call",{told}"n":{call.n},"peer":{quote(peer)},'
+                f'"request":{self._text(request)},"rpc":{quote(rpc)},"t":{self._wall_ns()},'
+                f'"timeout_ns":{_json(timeout_ns)},"v":{call.began_ns}}}\n'
             )
         return call
 
+    def cancelled(self, call: CallRecord, cause: str) -> None:
+        """Write that the client of a call is gone, or that the runtime ends: see `CAUSES`."""
+        if not call.cancelled:
+            call.cancelled, call.cancelled_ns = cause, self._now_ns
+            self._write("cancel", call=call.serial, rpc=call.rpc, cause=cause)
+
     def sent(self, call: CallRecord, message: Message) -> None:
         """Write that a stream gave its client a message."""
+        n = self._next()
         if self.calls.maxlen is None:  # else an event stream would grow for ever
             call.messages.append(message)
         if self._sink:
-            self._write("message", call=call.serial, rpc=call.rpc, message=plain(message))
+            self._sink(
+                f'{{"call":{call.serial},"kind":"message","message":{self._text(message)},'
+                f'"n":{n},"rpc":{quote(call.rpc)},"t":{self._wall_ns()},"v":{self._now_ns}}}\n'
+            )
 
     def ended(self, call: CallRecord, response: Message | None, error: CRIError | None) -> None:
         """Write what a call was answered."""
-        call.ended_ns, call.response, call.error = self._now_ns(), response, error
-        if not self._sink:
-            return
-        if error is not None:
-            answer: dict[str, Any] = {"error": {"code": error.code.name, "text": error.message}}
-        else:
-            answer = {"response": plain(response)} if response is not None else {}
-        self._write("reply", call=call.serial, rpc=call.rpc, **answer)
+        call.ended_n, call.ended_ns = self._next(), self._now_ns
+        call.response, call.error = response, error
+        if self._sink:
+            self._sink(self._reply(call))
+
+    def _reply(self, call: CallRecord) -> str:
+        answer = touched = unsent = ""
+        if call.error is not None:
+            answer = f'"error":{_json(_told(call.error))},'
+        response = f'"response":{self._text(call.response)},' if call.response is not None else ""
+        if call.ids:
+            touched = f',"touched":{_json(call.touched)}'
+        if call.unsent:
+            unsent = ',"unsent":true'
+        return (
+            f'{{"call":{call.serial},{answer}"kind":"reply","n":{call.ended_n},{response}'
+            f'"rpc":{quote(call.rpc)},"t":{self._wall_ns()}{touched}{unsent},"v":{call.ended_ns}}}\n'
+        )
+
+    # Faults.
 
     def fired(self, call: CallRecord, shot: "Shot", phase: "Phase", effect: str) -> None:
         """Write that a rule acted on a call."""
-        if self._sink:
-            self._write(
-                "fault",
-                call=call.serial,
-                rpc=call.rpc,
-                rule=shot.armed.text,
-                term=shot.index,
-                action=action_text(shot.term.action),
-                phase=phase.value,
-                hit=shot.hit,
-                effect=effect,
-            )
+        fired = Fired(
+            self._n + 1,
+            self._now_ns,
+            rule=shot.armed.text,
+            term=shot.index,
+            action=action_text(shot.term.action),
+            phase=phase.value,
+            hit=shot.hit,
+            effect=effect,
+        )
+        call.faults.append(fired)
+        facts = {key: getattr(fired, key) for key in Fired.FACTS}
+        self._write("fault", call=call.serial, rpc=call.rpc, **facts)
 
     def rule(self, armed: "Armed", did: str) -> None:
         """Write that a rule was armed, disarmed or reset."""
-        if self._sink:
-            self._write("rule", rule=armed.text, did=did, fired=armed.fired)
+        self._write("rule", rule=armed.text, did=did, fired=armed.fired)
 
-    def moved(self, kind: str, id_: str, trigger: str, before: str, after: str) -> None:
+    # What happens to things.
+
+    def moved(self, thing: Sandbox | Container, trigger: str, before: str) -> None:
         """Write that a sandbox or a container changed its state."""
+        call = self.current
+        if call is not None:
+            call.ids.append(thing.id)
+        if not self._sink:
+            self._n += 1
+            return
+        facts: dict[str, Any] = {"call": call.serial} if call else {}
+        if isinstance(thing, Container):
+            facts |= {"name": thing.config.metadata.name, "sandbox": thing.parent.id}
+        pod = thing.parent.config.metadata
         self._write(
-            "move", **{"thing": kind, "id": id_, "trigger": trigger, "from": before, "to": after}
+            "move",
+            thing=type(thing).__name__.lower(),
+            id=thing.id,
+            pod=f"{pod.namespace}/{pod.name}",
+            trigger=trigger,
+            **{"from": before, "to": thing.state.name},
+            **facts,
         )
 
     def published(self, event: Message) -> None:
         """Write that a CRI event was published."""
+        n = self._next()
         if self._sink:
-            self._write("event", event=plain(event))
+            self._sink(
+                f'{{"event":{self._text(event)},"kind":"event","n":{n},"t":{self._wall_ns()},'
+                f'"v":{self._now_ns}}}\n'
+            )
 
-    def _write(self, kind: str, **facts: Any) -> None:
+    def struck(self, what: str, **facts: Any) -> None:
+        """Write that a test changed the state of something: `exit`, `lose`, `restart`."""
+        self._write("state", what=what, **facts)
+
+    def turned(self, what: str, **facts: Any) -> None:
+        """Write that somebody did something to the clock: `advance`, `jump`, `hold`."""
+        self._write("clock", what=what, **facts)
+
+    def _write(self, kind: str, **facts: Any) -> int:
+        n = self._next()
         if self._sink:
-            line = {"kind": kind, "t": self._now_ns(), **facts}
-            self._sink(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n")
+            line = {"kind": kind, "n": n, "t": self._wall_ns(), "v": self._now_ns, **facts}
+            self._sink(_json(line) + "\n")
+        return n
 
 
-def plain(message: Message) -> dict[str, Any]:
-    """Return a message as JSON's types, under the contract's field names, without secrets."""
-    fields: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    if "auth" in fields:
-        fields["auth"] = dict.fromkeys(fields["auth"], "***")
-    return fields
+def _told(error: CRIError) -> dict[str, str]:
+    told = {"code": error.code.name, "text": error.message}
+    return told | {"details": b64encode(error.details).decode()} if error.details else told
+
+
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

@@ -76,7 +76,7 @@ class Parts:
     files: Files
     registry: Registry
     programs: Programs
-    recorder: Callable[[Callable[[], int]], Recorder]
+    recorder: Callable[[Callable[[], int], Scheduler], Recorder]
     seed: int = 0
     mounted: Files | None = None
     """What mounts of host paths lead to, where that is not `files`."""
@@ -103,7 +103,7 @@ class World:
         self.mounted = parts.mounted or parts.files
         self.mounted.keep_time(self.clock.wall_ns)
         self.files.keep_time(self.clock.wall_ns)
-        self.recorder = parts.recorder(self.clock.wall_ns)
+        self.recorder = parts.recorder(self.clock.wall_ns, self.scheduler)
         self.store = Store()
         self.node = Node()
         self.disk = self.node.disk
@@ -167,9 +167,7 @@ class World:
             thing.state = ContainerState(row.state)
             self._stamp(thing, trigger)
         self.meters.moved(thing, self.scheduler.now_ns)
-        self.recorder.moved(
-            type(thing).__name__.lower(), thing.id, trigger.value, before.name, thing.state.name
-        )
+        self.recorder.moved(thing, trigger.value, before.name)
         if row.event is not None:
             self._publish(thing, row.event)
 
