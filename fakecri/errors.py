@@ -39,6 +39,8 @@ class CRIError(Exception):
     """
 
     code = Code.UNKNOWN
+    leaks = False
+    """Whether what the handler has reserved or marked stays so: it gives up, and tidies nothing."""
 
     def __init__(self, message: str, code: Code | None = None, details: bytes = b"") -> None:
         """`details`: an encoded google.rpc.Status, which goes with it in the trailing metadata."""
@@ -97,6 +99,17 @@ def wrapped(prefix: str) -> Iterator[None]:
         yield
     except CRIError as error:
         raise CRIError(f"{prefix}: {error.message}", error.code, error.details) from error
+
+
+@contextmanager
+def at_stage(prefix: str) -> Iterator[None]:
+    """Put `prefix: ` before the text of a cancellation that passes, and of nothing else."""
+    try:
+        yield
+    except CancelledError as error:
+        outer = CancelledError(f"{prefix}: {error.message}", error.code)
+        outer.leaks = error.leaks
+        raise outer from error
 
 
 class UsageError(Exception):

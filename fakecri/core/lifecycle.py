@@ -3,8 +3,9 @@
 Source: spec lifecycle 2, 9, 10 and 11.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import rooms, signals
@@ -19,30 +20,50 @@ from fakecri.core.paths import go_open_error_text
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.mounting import MountError, make_directories
-from fakecri.core.scheduler import SECOND_NS, Waits, first_of
+from fakecri.core.scheduler import SECOND_NS, Future, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.world import World
-from fakecri.errors import CRIError, NotFoundError, UsageError, wrapped
+from fakecri.errors import CRIError, NotFoundError, UsageError, at_stage, wrapped
 
 START_FAILED_CODE = 128
 LOST_CODE = 255
 
+Halfway: TypeAlias = Iterable[Future[Any]]
+"""What is to be waited for when the work is half done: see `World.halfway`."""
 
-def start(world: World, container: Container) -> None:
+
+def start(world: World, container: Container, halfway: Halfway = ()) -> Waits[None]:
     """Start a container that is CREATED; where that fails after the mark it is EXITED."""
     with wrapped(f'failed to set starting state for container "{container.id}"'):
         _require_startable(container)
-    container.starting = True
+    container.starting, leaks = True, False
     try:
+        with at_stage("failed to create containerd task"):
+            yield from halfway
+        _require_still(container, ContainerState.CREATED)
         program = _prepare(world, container)
     except CRIError as error:
-        container.exit_code = START_FAILED_CODE
-        container.reason, container.message = "StartError", error.message
-        world.move(container, Trigger.START_FAILED)
+        leaks = error.leaks
+        if not leaks and container.state is ContainerState.CREATED:
+            _fail_start(world, container, error)
         raise
     finally:
-        container.starting = False
+        container.starting = leaks
     _run(world, container, program)
+
+
+def _require_still(container: Container, state: ContainerState) -> None:
+    """Raise where a container is not what it was when the work began: see `state_faults`."""
+    if container.state is ContainerState.ABSENT:
+        raise NotFoundError(f'container "{container.id}" in namespace "k8s.io": not found')
+    if container.state is not state:
+        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+
+
+def _fail_start(world: World, container: Container, error: CRIError) -> None:
+    container.exit_code = START_FAILED_CODE
+    container.reason, container.message = "StartError", error.message
+    world.move(container, Trigger.START_FAILED)
 
 
 def _require_startable(container: Container) -> None:
@@ -207,17 +228,25 @@ def oom_kill(container: Container) -> None:
     kill_for_memory(container, container.process)
 
 
-def stop(world: World, container: Container, timeout_s: int) -> Waits[None]:
-    """Stop a container and wait until EXITED is stored; nothing to do unless it runs."""
+def stop(
+    world: World, container: Container, timeout_s: int, halfway: Halfway = ()
+) -> Waits[None]:
+    """Stop a container and wait until EXITED is stored; nothing to do unless it runs.
+
+    It is half-way when the stop signal was sent, or would be if it had one.
+    """
     process = container.process
     if container.state is ContainerState.UNKNOWN and (process is None or process.exited.done):
         container.exit_code = container.exit_code if container.finished_ns else LOST_CODE
         world.move(container, Trigger.FIND_DEAD)
     if container.state not in {ContainerState.RUNNING, ContainerState.UNKNOWN} or process is None:
+        yield from halfway
         return
     grace_ns = go_duration_ns(timeout_s)
     if grace_ns > 0:
         _signal_once(container, process)
+    yield from halfway
+    if grace_ns > 0:
         yield from first_of(world.scheduler, container.exited, world.scheduler.sleep(grace_ns))
     if not container.exited.done:
         process.kill(signals.SIGKILL)
@@ -252,18 +281,29 @@ def go_duration_ns(seconds: int) -> int:
     return (seconds * SECOND_NS + 2**63) % 2**64 - 2**63
 
 
-def remove(world: World, container: Container) -> Waits[None]:
-    """Remove a container, killing it before where it runs."""
+def remove(world: World, container: Container, halfway: Halfway = ()) -> Waits[None]:
+    """Remove a container, killing it before where it runs. Half-way it is marked."""
     if container.state in {ContainerState.RUNNING, ContainerState.UNKNOWN}:
         with wrapped(f'failed to forcibly stop container "{container.id}"'):
             yield from stop(world, container, 0)
     with wrapped(f'failed to set removing state for container "{container.id}"'):
         _require_removable(container)
     container.removing = True
+    try:
+        yield from halfway
+    except CRIError as error:
+        container.removing = error.leaks
+        raise
+    if container in world.store.containers:
+        discard(world, container, Trigger.REMOVE)
+
+
+def discard(world: World, container: Container, trigger: Trigger) -> None:
+    """Take a container away, and all that it had."""
     world.store.remove_container(container)
     rooms.release_container(world, container)
-    world.store.container_names.release(container.name)
-    world.move(container, Trigger.REMOVE)
+    world.store.container_names.release(container.name, container.id)
+    world.move(container, trigger)
 
 
 def _require_removable(container: Container) -> None:
@@ -277,11 +317,15 @@ def _require_removable(container: Container) -> None:
         raise CRIError("container is already in removing state")
 
 
-def stop_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
-    """Kill a sandbox's containers one after another, then itself, and take its network down."""
+def stop_sandbox(world: World, sandbox: Sandbox, halfway: Halfway = ()) -> Waits[None]:
+    """Kill a sandbox's containers one after another, then itself, and take its network down.
+
+    It is half-way when the containers are dead.
+    """
     for container in tuple(sandbox.containers.values()):
         with wrapped(f'failed to stop container "{container.id}"'):
             yield from stop(world, container, 0)
+    yield from halfway
     disconnect(world, sandbox)
     if sandbox.state is SandboxState.READY:
         world.move(sandbox, Trigger.EXIT)

@@ -4,7 +4,9 @@ Source: spec images 1.6. The order of the requests is containerd's, and what is 
 for again.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import registry_texts as texts
@@ -25,21 +27,25 @@ from fakecri.core.registry_hosts import NO_CONNECTION, Failure, RegistryHost
 from fakecri.core.registry_texts import LAYER_TYPE, Target
 from fakecri.core.scheduler import SECOND_NS, Future, Waits, first_of
 from fakecri.core.world import World
-from fakecri.errors import CancelledError, CRIError, NotFoundError, wrapped
+from fakecri.errors import CancelledError, CRIError, NotFoundError, at_stage, wrapped
 
 REPORT_NS = 10 * SECOND_NS
 """How often containerd looks whether a pull makes progress."""
 
 
 def pull(
-    world: World, reference: Reference, auth: pb.AuthConfig, rules: RegistryHost | None = None
+    world: World,
+    reference: Reference,
+    auth: pb.AuthConfig,
+    rules: RegistryHost | None = None,
+    halfway: Iterable[Future[Any]] = (),
 ) -> Waits[StoredImage]:
     """Pull; the registry is asked every time, and nothing is stored before it is all there.
 
-    `rules` are for this pull alone, in place of those of the host.
+    `rules` are for this pull alone, in place of those of the host. It is half-way when all is
+    there and nothing is stored.
     """
-    with wrapped(f'failed to pull and unpack image "{reference}"'):
-        return (yield from _Pull(world, reference, rules).run(auth))
+    return (yield from _Pull(world, reference, rules).run(auth, halfway))
 
 
 class _Pull:
@@ -48,22 +54,36 @@ class _Pull:
         self.reference = reference
         self.host = rules or world.registry.hosts.find(reference)
         self.began_ns = world.scheduler.now_ns
+        self._failed = f'failed to pull and unpack image "{reference}"'
         self._failure = self.host and self.host.meet(reference.path, self.began_ns)
         self._held: list[Download] = []
 
-    def run(self, auth: pb.AuthConfig) -> Waits[StoredImage]:
-        with wrapped("failed to resolve image"):
+    def run(self, auth: pb.AuthConfig, halfway: Iterable[Future[Any]]) -> Waits[StoredImage]:
+        with wrapped(self._failed), wrapped("failed to resolve image"):
             resolution = yield from self._resolve(auth)
         try:
+            with wrapped(self._failed):
+                yield from self._complete(resolution)
+            with at_stage(self._failed):
+                yield from halfway
+            return self._store(resolution)
+        finally:
+            for download in self._held:
+                self.world.downloads.leave(download)
+
+    def _complete(self, resolution: Resolution) -> Waits[None]:
+        """Fetch what is missing."""
+        if self.world.images.find(resolution.content.id) is None:
+            yield from self._fetch_all(resolution.content)
+
+    def _store(self, resolution: Resolution) -> StoredImage:
+        """Unpack, and give it its names."""
+        with wrapped(self._failed):
             if self.world.images.find(resolution.content.id) is None:
-                yield from self._fetch_all(resolution.content)
                 for download in self._held:
                     self.world.downloads.settle(download)
                 require_unpacked(self.world, resolution)
             return self.world.images.pull(self.reference, resolution)
-        finally:
-            for download in self._held:
-                self.world.downloads.leave(download)
 
     def _failure_at(self, place: str) -> Failure | None:
         return self._failure if self._failure and self._failure.at == place else None

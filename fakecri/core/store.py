@@ -23,9 +23,10 @@ class Names:
         if held != holder:
             raise ReservedError(f'name {quoted(name)} is reserved for "{held}"')
 
-    def release(self, name: str) -> None:
-        """Let go of `name`; harmless when nobody holds it."""
-        self._holders.pop(name, None)
+    def release(self, name: str, holder: str) -> None:
+        """Let go of `name`; harmless when `holder` does not hold it."""
+        if self._holders.get(name) == holder:
+            del self._holders[name]
 
     def holders(self) -> dict[str, str]:
         """Return a copy: name to id."""

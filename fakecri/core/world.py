@@ -3,6 +3,7 @@
 import hashlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
 from fakecri.core.net.networks import Network
+from fakecri.core.locks import StatusLocks
 from fakecri.core.node import Node
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
@@ -128,6 +130,9 @@ class World:
         """The node's /dev/shm, once it is needed."""
         if isinstance(self.files, MemoryFiles):
             self.files.stand_on(self.disk)
+        self.debris: list[Sandbox] = []
+        """What a runtime that died has left half done, until it comes back."""
+        self.locks = StatusLocks(self.scheduler)
         self._serials: dict[str, int] = {}
         self._next_pid = 1000
 
@@ -150,6 +155,10 @@ class World:
         flight = self.faults.flying(request)
         if flight is not None:
             yield from actions.during(self, *flight)
+
+    def locked(self, container: Container) -> AbstractContextManager[None]:
+        """While this lasts, whoever wants the status of a container waits."""
+        return self.locks.hold(container)
 
     def move(self, thing: Sandbox | Container, trigger: Trigger) -> None:
         """Change the state of a sandbox or container: the only place where that happens.

@@ -183,14 +183,14 @@ def restore_pod(world: World, request: pb.RestorePodRequest) -> Waits[pb.Restore
     """Make a sandbox and its containers, CREATED and not started, or leave no trace."""
     _require_known_options(request.options)
     _require_names(_manifest(world, request.checkpoint_path), request.container_configs)
-    ran = run_pod_sandbox(
+    ran = yield from run_pod_sandbox(
         world,
         pb.RunPodSandboxRequest(config=request.config, runtime_handler=request.runtime_handler),
     )
     restored = []
     try:
         for config in request.container_configs:
-            created = create_container(
+            created = yield from create_container(
                 world,
                 pb.CreateContainerRequest(
                     pod_sandbox_id=ran.pod_sandbox_id, config=config, sandbox_config=request.config

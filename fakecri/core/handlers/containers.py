@@ -15,13 +15,13 @@ from fakecri.core.scheduler import Future, Waits
 from fakecri.core.selection import batches, select_containers
 from fakecri.core.states import ContainerState, Trigger
 from fakecri.core.world import World
-from fakecri.errors import CRIError, NotFoundError, wrapped
+from fakecri.errors import CRIError, NotFoundError, at_stage, wrapped
 
 
 @handles
 def create_container(
     world: World, request: pb.CreateContainerRequest
-) -> pb.CreateContainerResponse:
+) -> Waits[pb.CreateContainerResponse]:
     """Visible when all of it is done, or not at all."""
     with wrapped(f"failed to find sandbox id {quoted(request.pod_sandbox_id)}"):
         sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
@@ -38,9 +38,12 @@ def create_container(
         world.store.container_names.reserve(name, id_)
     try:
         container = _build(world, request, sandbox, id_, name)
+        with at_stage("failed to create containerd container"):
+            yield from world.halfway(request)
         rooms.take_container(world, id_)
-    except Exception:
-        world.store.container_names.release(name)
+    except Exception as error:
+        if not (isinstance(error, CRIError) and error.leaks):
+            world.store.container_names.release(name, id_)
         raise
     world.store.add_container(container)
     world.move(container, Trigger.CREATE)
@@ -83,9 +86,12 @@ def _build(
 
 
 @handles
-def start_container(world: World, request: pb.StartContainerRequest) -> pb.StartContainerResponse:
+def start_container(
+    world: World, request: pb.StartContainerRequest
+) -> Waits[pb.StartContainerResponse]:
     """OK also where the process ends at once: its exit is handled after this."""
-    lifecycle.start(world, _get(world, request.container_id))
+    container = _get(world, request.container_id)
+    yield from lifecycle.start(world, container, world.halfway(request))
     return pb.StartContainerResponse()
 
 
@@ -96,7 +102,7 @@ def stop_container(
     """OK for what is gone; a no-op for what does not run, CREATED included."""
     container = _find(world, request.container_id)
     if container is not None:
-        yield from lifecycle.stop(world, container, request.timeout)
+        yield from lifecycle.stop(world, container, request.timeout, world.halfway(request))
     return pb.StopContainerResponse()
 
 
@@ -107,7 +113,7 @@ def remove_container(
     """OK for what is gone; kills what runs. The log file stays: it is the kubelet's."""
     container = _find(world, request.container_id)
     if container is not None:
-        yield from lifecycle.remove(world, container)
+        yield from lifecycle.remove(world, container, world.halfway(request))
     return pb.RemoveContainerResponse()
 
 
@@ -164,7 +170,7 @@ def _items(world: World, wanted: pb.ContainerFilter) -> list[pb.Container]:
 @handles
 def update_container_resources(
     world: World, request: pb.UpdateContainerResourcesRequest
-) -> pb.UpdateContainerResourcesResponse:
+) -> Waits[pb.UpdateContainerResourcesResponse]:
     """In every state; `windows` and `annotations` mean nothing here."""
     with wrapped("failed to find container"):
         container = world.store.containers.get(request.container_id)
@@ -174,9 +180,15 @@ def update_container_resources(
         raise CRIError(
             f'failed to update resources: container "{container.id}" is in removing state'
         )
+    before = container.resources
     if request.HasField("linux"):
-        resources = creation.merge_resources(container.resources, request.linux)
-        set_resources(world, container, resources)
+        set_resources(world, container, creation.merge_resources(before, request.linux))
+    try:
+        with world.locked(container):
+            yield from world.halfway(request)
+    except CRIError:
+        set_resources(world, container, before)
+        raise
     return pb.UpdateContainerResourcesResponse()
 
 

@@ -43,6 +43,7 @@ def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncRes
         output = Capture(world.profile.exec_output_limit)
         process = _start(world, container, tuple(request.cmd), output)
         try:
+            yield from world.halfway(request)
             yield from _wait(world, process, request.timeout)
         finally:
             container.execs.remove(process)

@@ -76,7 +76,8 @@ def _resolve(world: World, text: str) -> StoredImage | None:
 def pull_image(world: World, request: pb.PullImageRequest) -> Waits[pb.PullImageResponse]:
     """The registry is asked every time, and nothing is stored before it is all there."""
     reference = _parse(request.image.image)
-    image = yield from pull(world, reference, request.auth, world.behaviours.find_pull(reference))
+    rules = world.behaviours.find_pull(reference)
+    image = yield from pull(world, reference, request.auth, rules, world.halfway(request))
     return pb.PullImageResponse(image_ref=image.id)
 
 

@@ -18,13 +18,15 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.selection import batches, select_sandboxes
 from fakecri.core.states import Trigger
 from fakecri.core.world import World
-from fakecri.errors import CRIError, wrapped
+from fakecri.errors import CRIError, at_stage, wrapped
 
 UNTRUSTED = "io.kubernetes.cri.untrusted-workload"
 
 
 @handles
-def run_pod_sandbox(world: World, request: pb.RunPodSandboxRequest) -> pb.RunPodSandboxResponse:
+def run_pod_sandbox(
+    world: World, request: pb.RunPodSandboxRequest
+) -> Waits[pb.RunPodSandboxResponse]:
     """Reserve the name, then network, pause and all; or leave no trace."""
     config = request.config
     if not config.HasField("metadata"):
@@ -40,9 +42,17 @@ def run_pod_sandbox(world: World, request: pb.RunPodSandboxRequest) -> pb.RunPod
         world.store.sandbox_names.reserve(sandbox.name, sandbox.id)
     try:
         _build(world, sandbox)
-    except Exception:
+        with at_stage(f'failed to start sandbox "{sandbox.id}"'):
+            yield from world.halfway(request)
+        with wrapped(f'failed to start sandbox "{sandbox.id}"'):
+            rooms.take_pod(world, sandbox.id)
+    except GeneratorExit:
+        world.debris.append(sandbox)  # the runtime dies: it undoes nothing
+        raise
+    except Exception as error:
         disconnect(world, sandbox)
-        world.store.sandbox_names.release(sandbox.name)
+        if not (isinstance(error, CRIError) and error.leaks):
+            world.store.sandbox_names.release(sandbox.name, sandbox.id)
         raise
     world.store.sandboxes.add(sandbox)
     world.move(sandbox, Trigger.CREATE)
@@ -68,8 +78,6 @@ def _build(world: World, sandbox: Sandbox) -> None:
             security.run_as_group.value if security.HasField("run_as_group") else None,
         )
     require_short_labels(sandbox.config.labels, f"{failed}: failed to create containerd container")
-    with wrapped(failed):
-        rooms.take_pod(world, sandbox.id)
 
 
 def _require_handler(world: World, sandbox: Sandbox) -> None:
@@ -107,7 +115,7 @@ def stop_pod_sandbox(
     """Idempotent, and OK for what is gone: the kubelet calls it again and again."""
     sandbox = _find(world, request.pod_sandbox_id)
     if sandbox is not None:
-        yield from lifecycle.stop_sandbox(world, sandbox)
+        yield from lifecycle.stop_sandbox(world, sandbox, world.halfway(request))
     return pb.StopPodSandboxResponse()
 
 
@@ -124,11 +132,12 @@ def remove_pod_sandbox(
     for container in tuple(sandbox.containers.values()):
         with wrapped(f'failed to remove container "{container.id}"'):
             yield from lifecycle.remove(world, container)
+    yield from world.halfway(request)
     if sandbox in world.store.sandboxes:
         world.move(sandbox, Trigger.REMOVE)  # while it can still be read: see spec 18.2
         world.store.sandboxes.remove(sandbox)
         rooms.release_pod(world)
-        world.store.sandbox_names.release(sandbox.name)
+        world.store.sandbox_names.release(sandbox.name, sandbox.id)
     return pb.RemovePodSandboxResponse()
 
 
@@ -180,11 +189,17 @@ def _items(world: World, wanted: pb.PodSandboxFilter) -> list[pb.PodSandbox]:
 @handles
 def update_pod_sandbox_resources(
     world: World, request: pb.UpdatePodSandboxResourcesRequest
-) -> pb.UpdatePodSandboxResourcesResponse:
+) -> Waits[pb.UpdatePodSandboxResourcesResponse]:
     """Replace both; visible in PodSandboxStatus.info alone."""
     with wrapped("failed to find sandbox"):
         sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    before = sandbox.overhead, sandbox.resources
     sandbox.overhead = request.overhead if request.HasField("overhead") else None
     sandbox.resources = request.resources if request.HasField("resources") else None
+    try:
+        yield from world.halfway(request)
+    except CRIError:
+        sandbox.overhead, sandbox.resources = before
+        raise
     check_pod_memory(world, sandbox)
     return pb.UpdatePodSandboxResourcesResponse()
