@@ -228,9 +228,7 @@ def oom_kill(container: Container) -> None:
     kill_for_memory(container, container.process)
 
 
-def stop(
-    world: World, container: Container, timeout_s: int, halfway: Halfway = ()
-) -> Waits[None]:
+def stop(world: World, container: Container, timeout_s: int, halfway: Halfway = ()) -> Waits[None]:
     """Stop a container and wait until EXITED is stored; nothing to do unless it runs.
 
     It is half-way when the stop signal was sent, or would be if it had one.

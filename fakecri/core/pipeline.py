@@ -18,6 +18,17 @@ from fakecri.rpcs import Rpc
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 
+class OnCancel(Enum):
+    """What becomes of the work when the client of a call goes."""
+
+    ABORT = "abort"
+    """It ends where it waits, as containerd's does: what was reserved is released."""
+    FINISH = "finish"
+    """It goes on to its end, and nobody gets the answer."""
+    LEAK = "leak"
+    """It ends, and what was reserved or marked stays so until the runtime restarts."""
+
+
 class Call:
     """One call in flight, as faces see it."""
 
@@ -58,6 +69,8 @@ class Call:
         self.messages: deque[Message] = deque()
         """Of a stream: what its client has not taken yet."""
         self.task: Task[Message | None] | None = None
+        self.on_cancel = OnCancel.ABORT
+        """What the runtime does when the client goes; a rule may choose another."""
         self._watchers: list[Callable[[], None]] = []
         self._originals: dict[int, tuple[Message, bytes]] = {}
 
@@ -107,8 +120,12 @@ def start(world: World, call: Call) -> None:
         )
         task.then(deadline.cancel)
     task.step()
+    if not task.done:
+        world.in_flight[call] = None
+        task.then(lambda: world.in_flight.pop(call, None))
 
 
+<<<<<<< HEAD
 def cancel(world: World, call: Call, error: CancelledError, cause: str = "") -> None:
     """Tell the handler that its client is gone. What it does about it is its own affair.
 
@@ -138,6 +155,17 @@ class CallTask(Task[Message | None]):
             super()._resume(resume)
         finally:
             recorder.current = interrupted
+=======
+def cancel(call: Call, error: CancelledError) -> None:
+    """Tell the handler that its client is gone, or let it finish for nobody."""
+    if call.task is None:
+        return
+    if call.on_cancel is OnCancel.FINISH:
+        call.end(None, error)
+    else:
+        error.leaks = call.on_cancel is OnCancel.LEAK
+        call.task.throw(error)
+>>>>>>> 929d5eb (Half-way points can be told to finish or to leak, and an update of resources holds the status lock)
 
 
 def perform(world: World, call: Call) -> Waits[Message | None]:
@@ -180,6 +208,8 @@ def _handle(world: World, call: Call, record: CallRecord) -> Waits[Message | Non
 
     if world.upstream is not None:
         return (yield from world.upstream.forward(call, send))
+    if world.locks:
+        yield from world.locks.free(call.rpc.name, call.request)
     handler = HANDLERS[call.rpc.name]
     if call.rpc.streams:
         answer = handler(world, call.request, send)

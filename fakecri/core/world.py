@@ -20,8 +20,8 @@ from fakecri.core.faults.known import StoreLookup
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
-from fakecri.core.net.networks import Network
 from fakecri.core.locks import StatusLocks
+from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
@@ -37,6 +37,7 @@ from fakecri.core.usage import Meters
 from fakecri.errors import IllegalMove
 
 if TYPE_CHECKING:
+    from fakecri.core.pipeline import Call
     from fakecri.core.rootfs.memory import Directory
 
 
@@ -130,6 +131,8 @@ class World:
         """The node's /dev/shm, once it is needed."""
         if isinstance(self.files, MemoryFiles):
             self.files.stand_on(self.disk)
+        self.in_flight: dict[Call, None] = {}
+        """The calls that wait, in the order of their arrival."""
         self.debris: list[Sandbox] = []
         """What a runtime that died has left half done, until it comes back."""
         self.locks = StatusLocks(self.scheduler)
