@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from enum import Enum
 from typing import Any, TypeAlias
 
 from google.protobuf.message import Message
@@ -125,9 +126,8 @@ def start(world: World, call: Call) -> None:
         task.then(lambda: world.in_flight.pop(call, None))
 
 
-<<<<<<< HEAD
 def cancel(world: World, call: Call, error: CancelledError, cause: str = "") -> None:
-    """Tell the handler that its client is gone. What it does about it is its own affair.
+    """Tell the handler that its client is gone, or let it finish for nobody.
 
     `cause`: where the code of the error is not all that there is to say.
     """
@@ -135,6 +135,10 @@ def cancel(world: World, call: Call, error: CancelledError, cause: str = "") -> 
         return
     if call.record is not None:
         world.recorder.cancelled(call.record, cause or CAUSES.get(error.code, "closed"))
+    if call.on_cancel is OnCancel.FINISH:
+        call.end(None, error)
+        return
+    error.leaks = call.on_cancel is OnCancel.LEAK
     call.task.throw(error)
 
 
@@ -155,17 +159,6 @@ class CallTask(Task[Message | None]):
             super()._resume(resume)
         finally:
             recorder.current = interrupted
-=======
-def cancel(call: Call, error: CancelledError) -> None:
-    """Tell the handler that its client is gone, or let it finish for nobody."""
-    if call.task is None:
-        return
-    if call.on_cancel is OnCancel.FINISH:
-        call.end(None, error)
-    else:
-        error.leaks = call.on_cancel is OnCancel.LEAK
-        call.task.throw(error)
->>>>>>> 929d5eb (Half-way points can be told to finish or to leak, and an update of resources holds the status lock)
 
 
 def perform(world: World, call: Call) -> Waits[Message | None]:
