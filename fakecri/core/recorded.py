@@ -163,7 +163,7 @@ class RecordedCall:
     @property
     def request(self) -> Any:
         """The request. RecordingError where it is none of the RPC's."""
-        return _message(self._rpc.request, self.request_fields, self.begin)
+        return message_of(self._rpc.request, self.request_fields, self.begin)
 
     @property
     def response(self) -> Any:
@@ -171,12 +171,12 @@ class RecordedCall:
         fields = self.response_fields
         if fields is None or self.reply is None:
             return None
-        return _message(self._rpc.response, fields, self.reply)
+        return message_of(self._rpc.response, fields, self.reply)
 
     @property
     def messages(self) -> list[Any]:
         """What a stream sent. RecordingError where a message is none of the RPC's."""
-        return [_message(self._rpc.response, each.facts["message"], each) for each in self.sent]
+        return [message_of(self._rpc.response, each.facts["message"], each) for each in self.sent]
 
     @property
     def _rpc(self) -> Rpc:
@@ -195,7 +195,8 @@ def shown(value: object) -> str:
     return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
-def _message(kind: type[Message], fields: Mapping[str, Any], record: Record) -> Message:
+def message_of(kind: type[Message], fields: Mapping[str, Any], record: Record) -> Message:
+    """Return a message that stands in a line. RecordingError where it is none of that type."""
     try:
         return ParseDict(dict(fields), kind(), ignore_unknown_fields=True)
     except Exception as error:  # noqa: BLE001  # whatever protobuf makes of what somebody wrote

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fakecri.core.recorded import Record, RecordedCall, RecordingError, shown
+from fakecri.core.recorded import Record, RecordedCall, RecordingError, message_of, shown
 from fakecri.core.recorder import FORMAT
 from fakecri.core.shapes import EVERYWHERE, SHAPES, Shape
 
-__all__ = ["Record", "RecordedCall", "Recording", "RecordingError"]
+__all__ = ["Record", "RecordedCall", "Recording", "RecordingError", "message_of"]
 
 DEEPEST = 100
 """How deep a line may be nested; the messages of the contract are not half as deep."""

@@ -1,0 +1,14 @@
+"""Recordings used again: compared, served in place of a runtime, and driven against another one."""
+
+from fakecri.replay.comparing import Choices, Comparison, Difference, compare
+from fakecri.replay.ignoring import Ignore, parse_ignored, parse_paths
+
+__all__ = [
+    "Choices",
+    "Comparison",
+    "Difference",
+    "Ignore",
+    "compare",
+    "parse_ignored",
+    "parse_paths",
+]
