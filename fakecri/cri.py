@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, Unpack, cast
 
+from fakecri.clock import Clock, Span
 from fakecri.core import lifecycle
 from fakecri.core.behaviours.choices import Choices, chosen_rule
 from fakecri.core.behaviours.rules import Rule
@@ -18,7 +19,6 @@ from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.recorder import CallRecord
 from fakecri.core.records import Container
-from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.world import World
 from fakecri.errors import CRIError, UsageError
 from fakecri.host import Host, open_host
@@ -128,12 +128,14 @@ class CRI:
         with self._host.turn() as world:
             return world.clock.wall_ns()
 
-    def advance(self, seconds: float) -> None:
-        """Let virtual time pass; what falls due meanwhile happens at its time.
+    @property
+    def clock(self) -> Clock:
+        """Time: to be advanced, sped up, held; and the wall, to be set, frozen, falsified."""
+        return Clock(self._host)
 
-        UsageError under the `system` pace, whose time is not ours.
-        """
-        self._host.advance(round(seconds * SECOND_NS))
+    def advance(self, span: Span) -> None:
+        """Let virtual time pass, as `clock.advance` does."""
+        self.clock.advance(span)
 
     def inject_error(self, rpc: str, error: CRIError) -> None:
         """Let the next call of `rpc` fail with `error`, before the runtime sees it."""

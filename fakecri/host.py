@@ -50,6 +50,9 @@ class Host:
         self._driver: threading.Thread | None = None
         self._driver_due_ns: int | None = None
         self._closed = False
+        self._holds = 0
+        self._moving_pull_ns = 0
+        self._let_pulls_end()
         self._rooms: list[tuple[Callable[[], None], Callable[[], bool]]] = []
 
     def add_room(self, close: Callable[[], None], is_thinking: Callable[[], bool]) -> None:
@@ -153,7 +156,7 @@ class Host:
         """Under a pace that jumps, go on to the next thing that is due; False: there is none."""
         with self.turn() as world:
             due_ns = world.scheduler.next_ns()
-            if not self.pace.jumps or due_ns is None:
+            if self._holds or not self.pace.jumps or due_ns is None:
                 return False
             world.scheduler.advance_to(due_ns)
             return True
@@ -163,7 +166,47 @@ class Host:
         if delta_ns < 0:
             raise UsageError("time does not go backwards")
         with self.turn() as world:
+            if self.pace.ours:
+                world.recorder.turned("advance", by_ns=delta_ns)
             self.pace.skip(world, delta_ns)
+
+    @property
+    def holds(self) -> int:
+        """How many there are who do not want time to leap."""
+        return self._holds
+
+    def hold(self, change: int) -> int:
+        """Have so many more, or fewer, who do not want time to leap; return how many they are."""
+        self._users.add(threading.current_thread())
+        with self.turn():
+            self._holds += change
+            self._stir()
+            return self._holds
+
+    def switch(self, pace: Pace) -> None:
+        """Let another pace take over, and whoever waits look again. UsageError for `system`."""
+        self._users.add(threading.current_thread())
+        with self.turn() as world:
+            if not self.pace.ours:
+                raise UsageError("system is a pace from the beginning to the end")
+            pace.take_over(world.scheduler.now_ns)
+            if _stands_still(self.pace):
+                world.node.pull_ns = world.node.pull_ns or self._moving_pull_ns
+            self.pace = pace
+            self._let_pulls_end()
+            self._stir()
+
+    def _let_pulls_end(self) -> None:
+        """Where time stands still a pull must not need it."""
+        node = self.world.node
+        if _stands_still(self.pace):
+            self._moving_pull_ns, node.pull_ns = node.pull_ns, 0
+
+    def _stir(self) -> None:
+        for call in tuple(self._calls):
+            call.stir()
+        self._progress.notify_all()
+        self._alarm.notify_all()
 
     def close(self) -> None:
         """End every call in flight with UNAVAILABLE, and our thread. Harmless when closed."""
@@ -208,11 +251,14 @@ class Host:
 
     def _others_may_act(self, call: Call) -> bool:
         scheduled = self.world.scheduler.next_ns() is not None
-        return call.rpc.streams or (scheduled and not self.pace.jumps)
+        leaps = self.pace.jumps and not self._holds
+        return call.rpc.streams or (scheduled and not leaps)
 
     def _give_up(self, call: Call) -> None:
         scheduled = self.world.scheduler.next_ns() is not None
-        why = "nobody calls advance()" if scheduled else "nothing is scheduled"
+        why = "nothing is scheduled"
+        if scheduled:
+            why = "time is held" if self.pace.jumps else "nobody calls advance()"
         self.cancel(call, CancelledError.by_client())
         raise Stuck(f"{call.rpc.name} waits for ever: {why}")
 
@@ -236,6 +282,10 @@ class Host:
                 self._driver_due_ns = due_ns
                 with self.turn():
                     pass
+
+
+def _stands_still(pace: Pace) -> bool:
+    return isinstance(pace, Manual) and not pace.jumps
 
 
 def _closed() -> CancelledError:
@@ -287,8 +337,6 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
         if disk_bytes < 0:
             raise UsageError(f"{disk_bytes} bytes: a disk has 0 bytes or more")
         world.disk.capacity_bytes = disk_bytes
-    if not (pace.jumps or pace.real):
-        world.node.pull_ns = 0  # where time stands still a pull must not need it
     world.recorder.header(
         fakecri=own_version() if record else "",  # which takes a while to find out
         seed=seed,

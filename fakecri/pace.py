@@ -6,6 +6,8 @@ autojump   Time stands still while anything can happen; when a call waits, it le
 rate       Time runs with the monotonic clock, `rate` times as fast.
 system     Time is `time.time_ns()`, so that freezegun rules it. Timers go by its steps forward;
            a wall that is set back leaves them where they are.
+
+All but `system` may take over from one another while a runtime runs.
 """
 
 import time
@@ -20,6 +22,8 @@ EPOCH_NS = 1_767_225_600 * SECOND_NS
 """When virtual time begins: 2026-01-01T00:00:00Z. In CRI, 0 means never."""
 
 BLINK_S = 0.01
+FASTEST = 1e9
+"""No time runs faster: a second is a nanosecond then."""
 LONGEST_PAUSE_S = 3600.0  # what a thread can wait for has a limit
 
 
@@ -33,10 +37,20 @@ class Pace(Protocol):
     def name(self) -> str:
         """What it is called."""
 
-    jumps: bool
-    """Whether time leaps when a call waits."""
-    real: bool
-    """Whether time passes by itself."""
+    @property
+    def jumps(self) -> bool:
+        """Whether time leaps when a call waits."""
+
+    @property
+    def real(self) -> bool:
+        """Whether time passes by itself."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether the clock is ours to turn."""
+
+    def take_over(self, now_ns: int) -> None:
+        """Go on from where another pace has left time."""
 
     def follow(self, world: World) -> None:
         """Bring the world's time up to now."""
@@ -52,6 +66,7 @@ class Manual:
     """Time stands still until `skip`; with `jumps` it leaps when a call waits."""
 
     real = False
+    ours = True
 
     def __init__(self, *, jumps: bool, start_ns: int = EPOCH_NS) -> None:
         self.start_ns = start_ns
@@ -61,6 +76,9 @@ class Manual:
     def name(self) -> str:
         """`manual` or `autojump`."""
         return "autojump" if self.jumps else "manual"
+
+    def take_over(self, now_ns: int) -> None:
+        """Nothing: time is where it is."""
 
     def follow(self, world: World) -> None:
         """Nothing: time moves by `skip` alone."""
@@ -74,36 +92,54 @@ class Manual:
 
 
 class Rate:
-    """Time runs `rate` times as fast as the monotonic clock."""
+    """Time runs `rate` times as fast as the monotonic clock; at 0 it stands still."""
 
     name = "rate"
     jumps = False
-    real = True
+    ours = True
 
     def __init__(self, rate: float = 1.0, start_ns: int | None = None) -> None:
         """Start at the present by default."""
-        if not 0 < rate < float("inf"):
-            raise UsageError(f"a rate must be greater than 0, and {rate} is not")
+        self._rate = _checked_rate(rate)
         self.start_ns = time.time_ns() if start_ns is None else start_ns
-        self._rate = Fraction(rate)
         self._origin_ns = time.monotonic_ns()
-        self._skipped_ns = 0
+
+    @property
+    def rate(self) -> float:
+        """How many times as fast as the monotonic clock."""
+        return float(self._rate)
+
+    @property
+    def real(self) -> bool:
+        """Whether time passes at all."""
+        return self._rate > 0
+
+    def take_over(self, now_ns: int) -> None:
+        """Run from there."""
+        self.start_ns, self._origin_ns = now_ns, time.monotonic_ns()
 
     def follow(self, world: World) -> None:
         """Advance to what the monotonic clock says."""
         passed_ns = int((time.monotonic_ns() - self._origin_ns) * self._rate)
-        world.scheduler.advance_to(self.start_ns + self._skipped_ns + passed_ns)
+        world.scheduler.advance_to(self.start_ns + passed_ns)
 
     def pause_s(self, now_ns: int, due_ns: int | None) -> float | None:
         """Return the real seconds until `due_ns`, an hour at most."""
-        if due_ns is None:
+        if due_ns is None or not self._rate:
             return None
-        return min(LONGEST_PAUSE_S, float((due_ns - now_ns) / self._rate) / SECOND_NS)
+        pause_s = (due_ns - now_ns) / self._rate / SECOND_NS
+        return LONGEST_PAUSE_S if pause_s > LONGEST_PAUSE_S else float(pause_s)
 
     def skip(self, world: World, delta_ns: int) -> None:
         """Be `delta_ns` further on from now on."""
-        self._skipped_ns += delta_ns
+        self.start_ns += delta_ns
         self.follow(world)
+
+
+def _checked_rate(rate: float) -> Fraction:
+    if not 0 <= rate <= FASTEST:
+        raise UsageError(f"a rate is a number from 0 to {FASTEST:g}, and {rate} is not")
+    return Fraction(rate)
 
 
 class System:
@@ -112,6 +148,7 @@ class System:
     name = "system"
     jumps = False
     real = True
+    ours = False
 
     def __init__(self) -> None:
         self.start_ns = self._read_ns = _time_ns()
@@ -135,6 +172,10 @@ class System:
     def skip(self, world: World, delta_ns: int) -> None:  # noqa: ARG002  # it does nothing
         """Refuse: the system's clock is not ours to turn."""
         raise UsageError("under the system pace time is advanced by whoever rules time.time_ns()")
+
+    def take_over(self, now_ns: int) -> None:  # noqa: ARG002  # likewise
+        """Refuse: two clocks that nobody has set alike would be one."""
+        raise UsageError("system is a pace from the beginning to the end")
 
 
 def _time_ns(depth: int = 6) -> int:

@@ -106,6 +106,10 @@ class Call:
             self.done, self.response, self.error = True, response, error
             self._notify()
 
+    def stir(self) -> None:
+        """Let who watches look again: what it waits for may come another way now."""
+        self._notify()
+
     def _notify(self) -> None:
         for callback in self._watchers:
             callback()

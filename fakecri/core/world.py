@@ -13,6 +13,7 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core import states, statuses
 from fakecri.core.addresses import SUBNET, AddressPool
 from fakecri.core.behaviours.registry import Behaviours
+from fakecri.core.clock import WallClock
 from fakecri.core.downloads import Downloads
 from fakecri.core.events import EventQueue
 from fakecri.core.faults import Faults, actions
@@ -39,35 +40,6 @@ from fakecri.errors import IllegalMove
 if TYPE_CHECKING:
     from fakecri.core.pipeline import Call
     from fakecri.core.rootfs.memory import Directory
-
-
-class Clock:
-    """The wall clock, and the stamps that go into objects. Timers are the scheduler's."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self.offset_ns = 0
-        self._read_ns = 0
-        self._stamped_ns = 0
-
-    def wall_ns(self) -> int:
-        """What the wall shows: nanoseconds since the epoch. It may be set back."""
-        return self._scheduler.now_ns + self.offset_ns
-
-    def set_wall(self, wall_ns: int) -> None:
-        """Put the hands of the wall clock; timers do not notice."""
-        self.offset_ns = wall_ns - self._scheduler.now_ns
-
-    def stamp_ns(self) -> int:
-        """Return the wall time, a little late where it must be so that no two stamps are equal.
-
-        A kubelet tells sandboxes and containers apart by created_at (spec: lifecycle 25).
-        """
-        read_ns = self.wall_ns()
-        went_back = read_ns < self._read_ns
-        self._read_ns = read_ns
-        self._stamped_ns = read_ns if went_back else max(read_ns, self._stamped_ns + 1)
-        return self._stamped_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +74,7 @@ class World:
         self.programs = parts.programs
         self.seed = parts.seed
         self.upstream = parts.upstream
-        self.clock = Clock(self.scheduler)
+        self.clock = WallClock(self.scheduler)
         self.mounted = parts.mounted or parts.files
         self.mounted.keep_time(self.clock.wall_ns)
         self.files.keep_time(self.clock.wall_ns)
@@ -174,7 +146,7 @@ class World:
         if isinstance(thing, Sandbox):
             thing.state = SandboxState(row.state)
             if trigger is Trigger.CREATE:
-                thing.created_ns = self.clock.stamp_ns()
+                thing.created_ns = self.clock.creation_ns()
         else:
             thing.state = ContainerState(row.state)
             self._stamp(thing, trigger)
@@ -185,7 +157,7 @@ class World:
 
     def _stamp(self, container: Container, trigger: Trigger) -> None:
         if trigger is Trigger.CREATE:
-            container.created_ns = self.clock.stamp_ns()
+            container.created_ns = self.clock.creation_ns()
         elif trigger is Trigger.START:
             container.started_ns = self.clock.stamp_ns()
         elif container.state is ContainerState.EXITED:

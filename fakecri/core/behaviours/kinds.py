@@ -6,20 +6,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from fakecri.core.durations import MAX_NS, parse_duration, render_duration, scaled
+
 LAST_CODE = 255
 LAST_PORT = 65_535
-MAX_NUMBER = 2**63 - 1
+MAX_NUMBER = MAX_NS
 """No number is greater: the contract's times and sizes are int64."""
 
-_TIMES_NS = {
-    "d": 86_400_000_000_000,
-    "h": 3_600_000_000_000,
-    "m": 60_000_000_000,
-    "s": 1_000_000_000,
-    "ms": 1_000_000,
-    "us": 1_000,
-    "ns": 1,
-}
 _SIZES = {
     "tb": 10**12,
     "gb": 10**9,
@@ -31,9 +24,6 @@ _SIZES = {
     "kib": 2**10,
     "b": 1,
 }
-_TIME_PART = r"([0-9]{1,19})(?:\.([0-9]{1,9}))?(d|h|ms|m|s|us|ns)"
-_TIME = re.compile(rf"(?:{_TIME_PART})+", re.IGNORECASE | re.ASCII)
-_TIME_PARTS = re.compile(_TIME_PART, re.IGNORECASE | re.ASCII)
 _AMOUNT = re.compile(
     r"([0-9]{1,19})(?:\.([0-9]{1,9}))?(lines|line|[tgmk]i?b|b)", re.IGNORECASE | re.ASCII
 )
@@ -59,38 +49,13 @@ class Kind:
     render: Callable[[Any], str]
 
 
-def _scaled(whole: str, fraction: str | None, unit: int) -> int | None:
-    """Return a decimal number of units, exactly; None where it is none, or does not fit."""
-    digits = fraction or ""
-    scaled, rest = divmod(int(whole + digits) * unit, 10 ** len(digits))
-    return None if rest or scaled > MAX_NUMBER else scaled
-
-
-def _parse_time(text: str) -> int | None:
-    if not _TIME.fullmatch(text):
-        return None
-    parts = [
-        _scaled(whole, fraction, _TIMES_NS[unit.lower()])
-        for whole, fraction, unit in _TIME_PARTS.findall(text)
-    ]
-    total = sum(part or 0 for part in parts)
-    return None if None in parts or total > MAX_NUMBER else total
-
-
-def _render_time(time_ns: int) -> str:
-    if not time_ns:
-        return "0s"
-    unit = next(each for each, size in _TIMES_NS.items() if time_ns % size == 0)
-    return f"{time_ns // _TIMES_NS[unit]}{unit}"
-
-
 def _parse_amount(text: str) -> Amount | None:
     match = _AMOUNT.fullmatch(text)
     if match is None:
         return None
     whole, fraction, unit = match[1], match[2], match[3].lower()
     lines = unit.startswith("line")
-    count = _scaled(whole, fraction, 1 if lines else _SIZES[unit])
+    count = scaled(whole, fraction, 1 if lines else _SIZES[unit])
     return Amount(count, lines) if count else None
 
 
@@ -149,7 +114,7 @@ def _parse_stream(text: str) -> str | None:
     return text.lower() if text.lower() in _STREAMS else None
 
 
-TIME = Kind("a time such as 30s", _parse_time, _render_time)
+TIME = Kind("a time such as 30s", parse_duration, render_duration)
 SIZE = Kind("a size such as 10mb or 100lines", _parse_amount, _render_amount)
 RATE = Kind("a rate such as 1mbps or 10lps", _parse_rate, _render_rate)
 CODE = Kind("an exit code from 0 to 255", _number(0, LAST_CODE), str)

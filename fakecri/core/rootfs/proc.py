@@ -90,10 +90,11 @@ def _loadavg(kernel: Kernel) -> str:
 def _stat(kernel: Kernel) -> str:
     idle = kernel.up_ns * 100 // SECOND_NS
     cpus = kernel.world.node.cpus
+    # Unsigned in the kernel too, where the wall was set to before the boot.
     booted = (kernel.world.clock.wall_ns() - kernel.up_ns) // SECOND_NS
     rows = [f"cpu  0 0 0 {idle * cpus} 0 0 0 0 0 0"]
     rows += [f"cpu{index} 0 0 0 {idle} 0 0 0 0 0 0" for index in range(cpus)]
-    rows += ["intr 0", "ctxt 0", f"btime {booted}", "processes 1", "procs_running 1"]
+    rows += ["intr 0", "ctxt 0", f"btime {booted % 2**64}", "processes 1", "procs_running 1"]
     return "\n".join([*rows, "procs_blocked 0"]) + "\n"
 
 
