@@ -244,7 +244,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         ("serve --listen {}/s --bogus", "unrecognized arguments: --bogus"),
         ("serve --listen {}/s --rec x", "unrecognized arguments: --rec x"),
         ("serve --listen {}/s --seed x", "argument --seed: invalid int value: 'x'"),
-        ("serve --listen {}/s --rate 0", "a rate must be greater than 0, and 0.0 is not"),
+        ("serve --listen {}/s --rate=-1", "a rate is a number from 0 to 1e+09, and -1.0 is not"),
         ("serve --listen {}/s --rate 2 --pace manual", "--rate goes with --pace rate"),
         ("serve --listen {}/s --logs memory --log-root /x", "--log-root goes with --logs disk"),
         ("serve --listen {}/s --log-root {}/file", "--log-root {}/file: File exists"),

@@ -3,7 +3,7 @@
 import io
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -118,7 +118,7 @@ def test_what_is_no_time_of_the_wall_is_refused(opened: Node, time: str | int) -
 def test_the_clock_of_the_system_is_not_ours_to_turn() -> None:
     with CRI(pace="system") as cri:
         clock = cri.clock
-        for refused in (
+        turns: tuple[Callable[[], object], ...] = (
             lambda: clock.advance(1),
             lambda: clock.jump("1s"),
             lambda: clock.set_wall(0),
@@ -126,7 +126,8 @@ def test_the_clock_of_the_system_is_not_ours_to_turn() -> None:
             clock.thaw,
             lambda: clock.rate(2),
             lambda: clock.switch("manual"),
-        ):
+        )
+        for refused in turns:
             with pytest.raises(UsageError, match=r"system pace|system is a pace"):
                 refused()
     with CRI() as cri, pytest.raises(UsageError, match="system is a pace"):
