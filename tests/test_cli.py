@@ -239,7 +239,6 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "why"),
     [
         ("", "the following arguments are required: COMMAND"),
-        ("bogus", "argument COMMAND: invalid choice: 'bogus' (choose from 'serve')"),
         ("serve", "the following arguments are required: --listen"),
         ("serve --listen {}/s --bogus", "unrecognized arguments: --bogus"),
         ("serve --listen {}/s --rec x", "unrecognized arguments: --rec x"),
@@ -289,6 +288,15 @@ def test_what_cannot_be_is_one_line_and_status_2(
     (directory / "file").touch()
     assert cli.main(arguments.replace("{}", str(directory)).split()) == 2
     assert capsys.readouterr() == ("", f"fakecri: {why.replace('{}', str(directory))}\n")
+
+
+def test_a_command_that_there_is_not_is_one_line_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["bogus"]) == 2
+    out, err = capsys.readouterr()
+    said = "fakecri: argument COMMAND: invalid choice: 'bogus' (choose from 'serve', "
+    assert (out, err.count("\n"), err.startswith(said)) == ("", 1, True)
 
 
 def test_a_descriptor_that_only_reads_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
