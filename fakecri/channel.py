@@ -11,7 +11,7 @@ from fakecri.rpcs import RPCS, Rpc
 
 # What Kubernetes' clients set (spec: images-streaming-stats 5.3, 5.4, 5.6): containerd's message
 # limit, an authority that is no path, and a quick return to a runtime that was restarted.
-_OPTIONS = (
+OPTIONS = (
     ("grpc.default_authority", "localhost"),
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.max_send_message_length", -1),
@@ -32,7 +32,7 @@ def connect(endpoint: str) -> grpc.Channel:
     path, or another target of gRPC's. The caller closes the channel.
     """
     target = f"unix:{quote(endpoint)}" if endpoint.startswith("/") else endpoint
-    return grpc.insecure_channel(target, options=_OPTIONS)
+    return grpc.insecure_channel(target, options=OPTIONS)
 
 
 def runtime_stub(channel: grpc.Channel) -> RuntimeServiceStub:

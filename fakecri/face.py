@@ -149,7 +149,7 @@ class Face(grpc.GenericRpcHandler):
                 ended = call.done
                 await _send_initial(call, context)
                 while call.messages:
-                    await _write(context, self._encoded(call, call.messages.popleft()))
+                    await _write(context, self._encoded(call, call.take()))
                 if not ended:
                     await self._pause(call, bell)
         _add_trailing(context, call.trailing_metadata)
@@ -288,8 +288,8 @@ def _check_size(content: bytes) -> None:
 
 
 async def _send_initial(call: "Call", context: Context) -> None:
-    metadata, call.initial_metadata = call.initial_metadata, ()
-    if metadata:
+    metadata, call.initial_metadata = call.initial_metadata, None
+    if metadata is not None:
         await context.send_initial_metadata(metadata)
 
 

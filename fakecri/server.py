@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import threading
-from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import quote
 
 import grpc.aio
@@ -21,11 +19,10 @@ from fakecri.endpoints import (
     parse_address,
 )
 from fakecri.errors import UsageError
-from fakecri.face import FAREWELL_S, MESSAGE_LIMIT, Beyond, Calls, Face
+from fakecri.face import MESSAGE_LIMIT, Beyond, Calls, Face
+from fakecri.loops import LoopThread
 
 __all__ = ["Server", "UnusableAddress"]
-
-T = TypeVar("T")
 
 LINGER_S = 0.1
 """How long the calls that are not the host's, such as watches of health, hold up a stop."""
@@ -67,7 +64,7 @@ class Server:
         self._wire: grpc.aio.Server | None = None
         self._face: Face | None = None
         self._revival: asyncio.Future[None] | None = None
-        self._thread: _LoopThread | None = None
+        self._thread: LoopThread | None = None
 
     @property
     def endpoint(self) -> str:
@@ -80,7 +77,7 @@ class Server:
         """Open, on an event loop in a thread of our own. UnusableAddress where that cannot be."""
         if self._thread is not None:
             raise UsageError("the server is running")
-        thread = _LoopThread()
+        thread = LoopThread()
         try:
             thread.run(self.open())
         except BaseException:
@@ -193,34 +190,3 @@ def _add_port(wire: grpc.aio.Server, target: str) -> int:
         return wire.add_insecure_port(target)
     except RuntimeError as error:
         raise UnusableAddress(f"cannot listen on {target}: {error}") from error
-
-
-class _LoopThread:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        # A daemon, so that a server nobody stopped does not keep the process alive.
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="fakecri-grpc", daemon=True
-        )
-        self._thread.start()
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def close(self) -> None:
-        """Let the tasks that are left come to their ends, and end the thread."""
-        self.run(_settle())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-
-async def _settle() -> None:
-    # gRPC goes on for a few turns of the loop after a call has ended and a server has stopped.
-    rest = asyncio.all_tasks() - {asyncio.current_task()}
-    if rest:
-        await asyncio.wait(rest, timeout=FAREWELL_S)
-    await asyncio.get_running_loop().shutdown_asyncgens()

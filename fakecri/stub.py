@@ -150,7 +150,7 @@ class MessageStream(Outcome, Iterator[Any]):
         error = self._call.error
         # Who hangs up does not get what is still on its way.
         if arrived and not (error and error.code in _HUNG_UP):
-            return self._taken(self._call.messages.popleft())
+            return self._taken(self._call.take())
         if error is not None:
             raise CallError(self._host, self._call) from error
         raise StopIteration

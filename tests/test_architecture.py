@@ -13,8 +13,17 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"asyncio", "datetime", "grpc", "os", "random", "threading", "time", "uuid"}
 INNER_ROOMS = {"fakecri.api", "fakecri.core", "fakecri.errors", "fakecri.rpcs"}
 
-GRPC_ROOMS = {"api", "channel.py", "cli", "face.py", "reflection.py", "server.py", "stub.py"}
-THREAD_ROOMS = {"host.py", "network", "server.py"}  # real sockets have an event loop of their own
+GRPC_ROOMS = {
+    "api",
+    "channel.py",
+    "cli",
+    "face.py",
+    "reflection.py",
+    "relay.py",
+    "server.py",
+    "stub.py",
+}
+THREAD_ROOMS = {"host.py", "loops.py", "network"}  # real sockets have an event loop of their own
 WALL_CLOCK_ROOMS = {"pace.py"}
 
 

@@ -60,8 +60,8 @@ class Call:
         """What is written down of it; set when the call begins."""
         self.path = path or rpc.path
         self.content = content
-        self.initial_metadata: Metadata = ()
-        """What the client gets before the answer."""
+        self.initial_metadata: Metadata | None = None
+        """What the client gets before the answer, once that is known."""
         self.trailing_metadata: Metadata = ()
         """What the client gets with the status."""
         self.done = False
@@ -69,6 +69,8 @@ class Call:
         self.error: CRIError | None = None
         self.messages: deque[Message] = deque()
         """Of a stream: what its client has not taken yet."""
+        self.on_take: Callable[[], None] | None = None
+        """To be called when its client takes one, in any thread."""
         self.task: Task[Message | None] | None = None
         self.on_cancel = OnCancel.ABORT
         """What the runtime does when the client goes; a rule may choose another."""
@@ -84,6 +86,17 @@ class Call:
     def send(self, message: Message) -> None:
         """Give the client of a stream a message."""
         self.messages.append(message)
+        self._notify()
+
+    def take(self) -> Message:
+        """Return the next message of a stream, for its client."""
+        message = self.messages.popleft()
+        if self.on_take is not None:
+            self.on_take()
+        return message
+
+    def stir(self) -> None:
+        """Let who watches look again."""
         self._notify()
 
     def keep(self, message: Message, content: bytes) -> None:
