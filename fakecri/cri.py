@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TextIO, Unpack, cast
+from typing import TYPE_CHECKING, Self, TextIO, Unpack
 
 from fakecri.clock import Clock, Span
 from fakecri.core import lifecycle
@@ -17,20 +17,17 @@ from fakecri.core.loads import Load
 from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
 from fakecri.core.processes import Program
-from fakecri.core.recorder import CallRecord
 from fakecri.core.records import Container
 from fakecri.core.world import World
 from fakecri.errors import CRIError, UsageError
 from fakecri.host import Host, open_host
 from fakecri.host_mounts import HostFiles
+from fakecri.laboratory import Laboratory
 from fakecri.logs import DiskFiles
 from fakecri.network import choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
-from fakecri.services import ImageClient, RuntimeClient
-from fakecri.stub import service_stub
 
 if TYPE_CHECKING:
-    from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
     from fakecri.server import Server
 
 
@@ -59,12 +56,8 @@ class Behaving:
         self.stop()
 
 
-class CRI:
-    """A container runtime that runs nothing.
-
-    It has the two services as stubs, `runtime` and `images`, whose calls have the shape of gRPC's,
-    and in the Go-style form, `runtime_service` and `image_service`. All of it is thread-safe.
-    """
+class CRI(Laboratory):
+    """A container runtime that runs nothing."""
 
     def __init__(  # noqa: PLR0913  # all that a test can choose, by keyword
         self,
@@ -93,7 +86,7 @@ class CRI:
         disk is. With `annotations` those of pods choose what containers do.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
-        self._host = open_host(
+        host = open_host(
             seed=seed,
             pace=parse_pace(pace) if isinstance(pace, str) else pace,
             files=files,
@@ -105,22 +98,8 @@ class CRI:
             disk_bytes=disk_bytes,
             annotations=annotations,
         )
-        open_network(self._host, network)
-        self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
-        self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))
-        self.runtime_service = RuntimeClient(self.runtime)
-        self.image_service = ImageClient(self.images)
-
-    @property
-    def host(self) -> Host:
-        """What the faces share."""
-        return self._host
-
-    @property
-    def calls(self) -> list[CallRecord]:
-        """Every call so far, in the order of their arrival."""
-        with self._host.turn() as world:
-            return list(world.recorder.calls)
+        open_network(host, network)
+        super().__init__(host)
 
     @property
     def now_ns(self) -> int:
@@ -136,11 +115,6 @@ class CRI:
     def advance(self, span: Span) -> None:
         """Let virtual time pass, as `clock.advance` does."""
         self.clock.advance(span)
-
-    def inject_error(self, rpc: str, error: CRIError) -> None:
-        """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
-        with self._host.turn() as world:
-            world.faults.inject_error(rpc, error)
 
     def register(
         self,
@@ -232,21 +206,6 @@ class CRI:
 
         with Server(self._host, address) as server:
             yield server
-
-    def close(self) -> None:
-        """End every call in flight; harmless when closed."""
-        self._host.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _container(world: World, id_: str) -> Container:

@@ -22,6 +22,7 @@ from fakecri.core.profiles import CONTAINERD
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.scheduler import Scheduler
+from fakecri.core.upstream import Upstream
 from fakecri.core.world import Parts, World
 from fakecri.errors import CancelledError, Code, Stuck, UsageError
 from fakecri.pace import Manual, Pace
@@ -304,6 +305,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     pod_subnets: Sequence[str] = (SUBNET,),
     disk_bytes: int | None = None,
     annotations: bool = False,
+    upstream: Upstream | None = None,
 ) -> Host:
     """Return a host with a new world.
 
@@ -312,7 +314,8 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     added images be pulled, `keep_calls` bounds `calls`, `disk_bytes` is how much the node's disk
     takes (None: 100 GiB).
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
-    `annotations` lets those of pods choose what containers do.
+    `annotations` lets those of pods choose what containers do. `upstream`: who answers the calls,
+    where the world is not to.
     """
     pace = pace or Manual(jumps=True)
     programs = Programs()
@@ -331,6 +334,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             seed=seed,
             subnets=parse_subnets(pod_subnets),
             annotations=annotations,
+            upstream=upstream,
         )
     )
     if disk_bytes is not None:
@@ -340,7 +344,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     world.recorder.header(
         fakecri=own_version() if record else "",  # which takes a while to find out
         seed=seed,
-        profile=CONTAINERD.runtime_name,
+        profile="upstream" if upstream else CONTAINERD.runtime_name,
         pace=pace.name,
         rules=[],
     )

@@ -35,6 +35,8 @@ _SHORTEST_S = 0.001
 _LIMITS = {"grpc.max_receive_message_length": -1}  # what is too large is the client's affair
 _TRANSPORTS_OWN = frozenset({"user-agent"})
 _PATIENCE_S = 10.0
+_GLANCE_S = 0.02
+"""How long a second request may take to show that a method streams them."""
 
 _Wire: TypeAlias = "grpc.aio.UnaryStreamCall[bytes, bytes]"
 
@@ -66,7 +68,6 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         options = tuple((dict(OPTIONS) | _LIMITS).items())
         self._channel = grpc.aio.insecure_channel(self._target, options=options)
-        host.world.upstream = self
         host.world.faults.lookup = self.learned
 
     async def close(self) -> None:
@@ -151,7 +152,7 @@ class Relay:
         flow = _Flow(call, inbox)
         try:
             await self._pass_headers(call, wire)
-            while (content := await wire.read()) is not grpc.aio.EOF:
+            while isinstance(content := await wire.read(), bytes):
                 with self._host.turn():
                     inbox.put(self._received(call, content, since))
                 await flow.room()
@@ -220,18 +221,47 @@ class Relay:
         return grpc.stream_stream_rpc_method_handler(relay)
 
     async def _pass(self, path: str, requests: AsyncIterator[bytes], context: Context) -> None:
-        method: Any = self._channel.stream_stream(path)
-        wire = method(
-            requests,
-            timeout=context.time_remaining(),
-            metadata=_outgoing(tuple(context.invocation_metadata() or ())),
-        )
+        wire = await self._dial(path, requests, context)
         initial = _incoming(await wire.initial_metadata())
         if initial or not wire.done():
             await context.send_initial_metadata(initial)
-        while (content := await wire.read()) is not grpc.aio.EOF:
+        while isinstance(content := await wire.read(), bytes):
             await context.write(content)
         context.set_trailing_metadata(_incoming(await wire.trailing_metadata()))
+
+    async def _dial(self, path: str, requests: AsyncIterator[bytes], context: Context) -> _Wire:
+        """Begin a call of whatever shape its client shows.
+
+        One request that is the last is sent as such: while a stream is sent, gRPC may take the
+        other side's early refusal for an error of its own.
+        """
+        options: dict[str, Any] = {
+            "timeout": context.time_remaining(),
+            "metadata": _outgoing(tuple(context.invocation_metadata() or ())),
+        }
+        ahead: list[asyncio.Task[bytes | None]] = []
+        while len(ahead) <= 1 and all(each.done() for each in ahead):
+            ahead.append(asyncio.ensure_future(anext(requests, None)))
+            await asyncio.wait(ahead[-1:], timeout=_GLANCE_S)
+        only = ahead[0].result() if ahead[0].done() else None
+        shape = "stream_stream"
+        sent: bytes | AsyncIterator[bytes] = _chained(ahead, requests)
+        if only is not None and ahead[1].done() and ahead[1].result() is None:
+            shape, sent = "unary_stream", only
+        wire: _Wire = getattr(self._channel, shape)(path)(sent, **options)
+        return wire
+
+
+async def _chained(
+    ahead: list[asyncio.Task[bytes | None]], requests: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    for each in ahead:
+        content = await each
+        if content is None:
+            return
+        yield content
+    async for content in requests:
+        yield content
 
 
 class _Inbox:

@@ -51,10 +51,17 @@ class Server:
     host stays open: it is the caller's.
     """
 
-    def __init__(self, host: Calls, address: str, beyond: Beyond | None = None) -> None:
+    def __init__(
+        self,
+        host: Calls,
+        address: str,
+        beyond: Beyond | None = None,
+        thread: LoopThread | None = None,
+    ) -> None:
         """`address`: `unix:///path`, `/path`, or a loopback address with a port (0: any free one).
 
-        UnusableAddress for any other. `beyond`: the runtime that the host forwards its calls to.
+        UnusableAddress for any other. `beyond`: the runtime that the host forwards its calls to,
+        and `thread` the one whose loop `start` is to use, where that has one of its own.
         """
         self._host = host
         self._beyond = beyond
@@ -65,6 +72,7 @@ class Server:
         self._face: Face | None = None
         self._revival: asyncio.Future[None] | None = None
         self._thread: LoopThread | None = None
+        self._shared_thread = thread
 
     @property
     def endpoint(self) -> str:
@@ -77,20 +85,24 @@ class Server:
         """Open, on an event loop in a thread of our own. UnusableAddress where that cannot be."""
         if self._thread is not None:
             raise UsageError("the server is running")
-        thread = LoopThread()
+        thread = self._shared_thread or LoopThread()
         try:
             thread.run(self.open())
         except BaseException:
-            thread.close()
+            self._leave(thread)
             raise
         self._thread = thread
+
+    def _leave(self, thread: LoopThread) -> None:
+        if thread is not self._shared_thread:
+            thread.close()
 
     def stop(self, grace_s: float = 0.0) -> None:
         """Close likewise, and end the thread. Harmless when stopped."""
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.run(self.close(grace_s))
-            thread.close()
+            self._leave(thread)
 
     async def open(self) -> None:
         """Listen and serve on the running event loop. UnusableAddress where that cannot be."""

@@ -1,0 +1,59 @@
+"""What tests do with any runtime of ours, be it simulated or a real one behind a proxy."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from fakecri.core.recorder import CallRecord
+from fakecri.errors import CRIError
+from fakecri.host import Host
+from fakecri.services import ImageClient, RuntimeClient
+from fakecri.stub import service_stub
+
+if TYPE_CHECKING:
+    from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
+
+
+class Laboratory:
+    """Calls, the record of all calls, and what makes them fail. All of it is thread-safe.
+
+    It has the two services as stubs, `runtime` and `images`, whose calls have the shape of gRPC's,
+    and in the Go-style form, `runtime_service` and `image_service`.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.runtime = cast("RuntimeServiceStub", service_stub(host, "RuntimeService"))
+        self.images = cast("ImageServiceStub", service_stub(host, "ImageService"))
+        self.runtime_service = RuntimeClient(self.runtime)
+        self.image_service = ImageClient(self.images)
+
+    @property
+    def host(self) -> Host:
+        """What the faces share."""
+        return self._host
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """Every call so far, in the order of their arrival."""
+        with self._host.turn() as world:
+            return list(world.recorder.calls)
+
+    def inject_error(self, rpc: str, error: CRIError) -> None:
+        """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
+        with self._host.turn() as world:
+            world.faults.inject_error(rpc, error)
+
+    def close(self) -> None:
+        """End every call in flight; harmless when closed."""
+        self._host.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
