@@ -159,6 +159,9 @@ class Relay:
         except grpc.aio.AioRpcError as failure:
             self._fail(call, inbox, failure)
             return
+        except asyncio.CancelledError:
+            wire.cancel()  # which a wait for headers does not do by itself
+            raise
         trailing = await wire.trailing_metadata()
         with self._host.turn():
             call.trailing_metadata = _incoming(trailing)
@@ -222,11 +225,15 @@ class Relay:
 
     async def _pass(self, path: str, requests: AsyncIterator[bytes], context: Context) -> None:
         wire = await self._dial(path, requests, context)
-        initial = _incoming(await wire.initial_metadata())
-        if initial or not wire.done():
-            await context.send_initial_metadata(initial)
-        while isinstance(content := await wire.read(), bytes):
-            await context.write(content)
+        try:
+            initial = _incoming(await wire.initial_metadata())
+            if initial or not wire.done():
+                await context.send_initial_metadata(initial)
+            while isinstance(content := await wire.read(), bytes):
+                await context.write(content)
+        except asyncio.CancelledError:
+            wire.cancel()
+            raise
         context.set_trailing_metadata(_incoming(await wire.trailing_metadata()))
 
     async def _dial(self, path: str, requests: AsyncIterator[bytes], context: Context) -> _Wire:
@@ -328,7 +335,10 @@ def _incoming(metadata: Any) -> tuple[tuple[str, str | bytes], ...]:
     return tuple(metadata or ())
 
 
-_DIALLING = re.compile(r"failed to connect to all addresses; .*error: (?P<why>[^:]+)$")
+_DIALLING = re.compile(
+    r"failed to connect to all addresses; .*(?:error|host): (?:connect: )?"
+    r"(?P<why>[^:(]+)(?: \(\d+\))?$"
+)
 _RESET = re.compile(r"Received RST_STREAM with error code (?P<number>\d+)")
 _BROKEN = re.compile(
     r"Socket closed|Stream removed|recvmsg:|sendmsg:|GOAWAY received|Cancelling all calls"
