@@ -95,10 +95,6 @@ class Call:
             self.on_take()
         return message
 
-    def stir(self) -> None:
-        """Let who watches look again."""
-        self._notify()
-
     def keep(self, message: Message, content: bytes) -> None:
         """Remember what an answer was on the wire of another runtime."""
         self._originals[id(message)] = message, content
