@@ -2,16 +2,21 @@
 
 import argparse
 import asyncio
-import fcntl
-import os
-import signal
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
 from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.running import (
+    KEPT_CALLS,
+    add_listen_option,
+    add_ready_option,
+    add_record_option,
+    check_ready_fd,
+    failure,
+    open_record,
+    serve_until_told,
+)
 from fakecri.core.addresses import SUBNET
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
@@ -27,11 +32,6 @@ from fakecri.network import LOOPBACK_SUBNET, NETWORKS, choose_subnets, open_netw
 from fakecri.pace import Pace, parse_pace
 from fakecri.server import Server
 
-KEPT_CALLS = 1000
-"""How many calls a server remembers; the recording has them all."""
-
-_FIRST_FREE_FD = 3
-
 
 def add_to(commands: Commands) -> None:
     """Add the command."""
@@ -45,7 +45,7 @@ def serve(options: argparse.Namespace) -> int:
     # Whatever can be refused is, before a file of an earlier run is touched.
     parse_address(options.listen).check()
     if options.ready_fd is not None:
-        _check_ready_fd(options.ready_fd)
+        check_ready_fd(options.ready_fd)
     if options.disk_bytes is not None and options.disk_bytes < 0:
         raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
     _configure(Registry(), options.registry)
@@ -53,7 +53,7 @@ def serve(options: argparse.Namespace) -> int:
     subnets = choose_subnets(options.network, options.pod_subnet)
     pace, files = _pace(options), _files(options)
     with ExitStack() as stack:
-        record = stack.enter_context(_open_record(options.record)) if options.record else None
+        record = stack.enter_context(open_record(options.record)) if options.record else None
         host = open_host(
             seed=options.seed,
             pace=pace,
@@ -73,21 +73,8 @@ def serve(options: argparse.Namespace) -> int:
         _configure(host.world.registry, options.registry)
         for rule in rules:
             host.world.behaviours.add(rule)
-        asyncio.run(_serve(Server(host, options.listen), options.ready_fd))
+        asyncio.run(serve_until_told(Server(host, options.listen), options.ready_fd))
     return 0
-
-
-async def _serve(server: Server, ready_fd: int | None) -> None:
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with server:
-        if sys.stdout is not None:  # it is, where the shell closed it
-            _tell(sys.stdout.fileno(), f"fakecri is ready on {server.endpoint}\n")
-        if ready_fd is not None:
-            _tell(ready_fd, f"{server.endpoint}\n")
-            os.close(ready_fd)
-        await stopped.wait()
 
 
 def _pace(options: argparse.Namespace) -> Pace:
@@ -101,7 +88,7 @@ def _files(options: argparse.Namespace) -> Files:
         try:
             return DiskFiles(options.log_root)
         except OSError as error:
-            raise _failure(f"--log-root {options.log_root}", error) from error
+            raise failure(f"--log-root {options.log_root}", error) from error
     if options.log_root is not None:
         raise UsageError("--log-root goes with --logs disk")
     return MemoryFiles()
@@ -135,34 +122,6 @@ def _rule(text: str) -> Rule:
         raise UsageError(f"--behave {text}: {error}") from error
 
 
-def _open_record(path: Path) -> TextIO:
-    try:
-        # By lines, so that a runtime that is killed leaves whole ones.
-        return path.open("w", buffering=1, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise _failure(f"--record {path}", error) from error
-
-
-def _check_ready_fd(descriptor: int) -> None:
-    try:
-        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
-    except (OSError, OverflowError, ValueError):
-        access = os.O_RDONLY
-    if access == os.O_RDONLY or descriptor < _FIRST_FREE_FD:
-        raise UsageError(f"--ready-fd {descriptor}: not a file descriptor from 3 on to write to")
-
-
-def _tell(descriptor: int, line: str) -> None:
-    try:
-        os.write(descriptor, line.encode())
-    except OSError as error:
-        raise _failure(f"cannot tell file descriptor {descriptor}", error) from error
-
-
-def _failure(what: str, error: OSError) -> UsageError:
-    return UsageError(f"{what}: {error.strerror or error}")
-
-
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network",
@@ -182,12 +141,7 @@ def _add_network_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add(
-        "--listen",
-        required=True,
-        metavar="ADDRESS",
-        help="unix:///path, or a loopback address such as 127.0.0.1:0 (port 0: any free one)",
-    )
+    add_listen_option(parser)
     add("--seed", type=int, default=0, help="what ids and all else random follow from (0)")
     add(
         "--pace",
@@ -211,7 +165,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="host paths below DIR are mounted for real, others from memory; repeatable",
     )
-    add("--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines")
+    add_record_option(parser)
     _add_network_options(parser)
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(
@@ -230,12 +184,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
     _add_behaviour_options(parser)
-    add(
-        "--ready-fd",
-        type=int,
-        metavar="N",
-        help="a file descriptor that gets the endpoint as a line, and is closed, once ready",
-    )
+    add_ready_option(parser)
 
 
 def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from fakecri.proxy import Proxy
 from tests.real import install
 from tests.real.containerd import Address, containerd, obstacles
 from tests.real.crictl import Crictl
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STOP_TIMEOUT_S = 30
+THROUGH_PROXY = os.environ.get("FAKECRI_THROUGH_PROXY") == "1"
+"""Whether a proxy stands before both, which nothing must show."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,7 +47,8 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     skip_for(obstacles() if name == REAL else install.missing("crictl"))
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,
-        containerd() if name == REAL else _fakecri(Path(home)) as address,
+        containerd() if name == REAL else _fakecri(Path(home)) as server,
+        _proxied(server, Path(home)) if THROUGH_PROXY else nullcontext(server) as address,
     ):
         crictl = Crictl(_crictl_program(), Path(home) / "crictl.yaml", address.endpoint)
         crictl.ok("pull", BUSYBOX)
@@ -62,6 +68,13 @@ def stage(runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest) -> I
     stage = Stage(runtime, tmp_path, title)
     yield stage
     stage.clear()
+
+
+@contextmanager
+def _proxied(server: Address, home: Path) -> Iterator[Address]:
+    """Put a proxy before a server."""
+    with Proxy(server.endpoint) as proxy, proxy.serve(f"{home}/proxy.sock") as served:
+        yield replace(server, endpoint=served.endpoint)
 
 
 def _crictl_program() -> Path:

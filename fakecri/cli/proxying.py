@@ -1,0 +1,74 @@
+"""`fakecri proxy --upstream unix:///run/containerd/containerd.sock --listen unix:///run/cri.sock`."""
+
+import argparse
+import asyncio
+from contextlib import ExitStack
+
+from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.running import (
+    KEPT_CALLS,
+    add_listen_option,
+    add_ready_option,
+    add_record_option,
+    check_ready_fd,
+    open_record,
+    serve_until_told,
+)
+from fakecri.endpoints import parse_address
+from fakecri.errors import UsageError
+from fakecri.host import Host
+from fakecri.proxy import open_proxy_host
+from fakecri.relay import Relay
+from fakecri.server import Server
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands, "proxy", proxy, "put rules and the recorder before a real runtime"
+    )
+    parser.add_argument(
+        "--upstream",
+        required=True,
+        metavar="ADDRESS",
+        help="where the runtime listens: unix:///path, or a loopback address",
+    )
+    add_listen_option(parser)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="what the random numbers of rules follow from (0)"
+    )
+    parser.add_argument(
+        "--learn",
+        action="store_true",
+        help="ask the runtime for what there is, so that rules know its pods, containers, images",
+    )
+    add_record_option(parser)
+    add_ready_option(parser)
+
+
+def proxy(options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; return 0. UsageError for what the options get wrong."""
+    listen = parse_address(options.listen)
+    listen.check()
+    if options.ready_fd is not None:
+        check_ready_fd(options.ready_fd)
+    relay = Relay(options.upstream)
+    if relay.endpoint == listen.endpoint:
+        raise UsageError(f"--upstream {options.upstream}: the proxy itself is to listen there")
+    with ExitStack() as stack:
+        record = stack.enter_context(open_record(options.record)) if options.record else None
+        host = open_proxy_host(relay, seed=options.seed, record=record, keep_calls=KEPT_CALLS)
+        stack.callback(host.close)
+        asyncio.run(_run(host, relay, options))
+    return 0
+
+
+async def _run(host: Host, relay: Relay, options: argparse.Namespace) -> None:
+    await relay.open(host)
+    try:
+        if options.learn:
+            await relay.learn()
+        await serve_until_told(Server(host, options.listen, relay), options.ready_fd)
+    finally:
+        host.close()
+        await relay.close()

@@ -1,0 +1,90 @@
+"""What commands have in common that serve: until when, what they say, where recordings go."""
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from fakecri.errors import UsageError
+from fakecri.server import Server
+
+KEPT_CALLS = 1000
+"""How many calls a server remembers; the recording has them all."""
+
+_FIRST_FREE_FD = 3
+
+
+def add_listen_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--listen`."""
+    parser.add_argument(
+        "--listen",
+        required=True,
+        metavar="ADDRESS",
+        help="unix:///path, or a loopback address such as 127.0.0.1:0 (port 0: any free one)",
+    )
+
+
+def add_record_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--record`."""
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines"
+    )
+
+
+def add_ready_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--ready-fd`."""
+    parser.add_argument(
+        "--ready-fd",
+        type=int,
+        metavar="N",
+        help="a file descriptor that gets the endpoint as a line, and is closed, once ready",
+    )
+
+
+async def serve_until_told(server: Server, ready_fd: int | None) -> None:
+    """Serve until SIGTERM or SIGINT; say when it is ready."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with server:
+        if sys.stdout is not None:  # it is, where the shell closed it
+            _tell(sys.stdout.fileno(), f"fakecri is ready on {server.endpoint}\n")
+        if ready_fd is not None:
+            _tell(ready_fd, f"{server.endpoint}\n")
+            os.close(ready_fd)
+        await stopped.wait()
+
+
+def open_record(path: Path) -> TextIO:
+    """Return the file that a recording goes to. UsageError where there can be none."""
+    try:
+        # By lines, so that a runtime that is killed leaves whole ones.
+        return path.open("w", buffering=1, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise failure(f"--record {path}", error) from error
+
+
+def check_ready_fd(descriptor: int) -> None:
+    """Raise UsageError for what cannot be told when it is ready."""
+    try:
+        access = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE
+    except (OSError, OverflowError, ValueError):
+        access = os.O_RDONLY
+    if access == os.O_RDONLY or descriptor < _FIRST_FREE_FD:
+        raise UsageError(f"--ready-fd {descriptor}: not a file descriptor from 3 on to write to")
+
+
+def _tell(descriptor: int, line: str) -> None:
+    try:
+        os.write(descriptor, line.encode())
+    except OSError as error:
+        raise failure(f"cannot tell file descriptor {descriptor}", error) from error
+
+
+def failure(what: str, error: OSError) -> UsageError:
+    """Return what to raise where the system refuses something that an option asks for."""
+    return UsageError(f"{what}: {error.strerror or error}")
