@@ -85,7 +85,7 @@ def main() -> None:
         ):
             fill(upstream, options.pods)
             stubs = runtime_stub(direct), runtime_stub(proxied)
-            asked: dict[str, Callable[["RuntimeServiceStub"], object]] = {
+            asked: dict[str, Callable[[RuntimeServiceStub], object]] = {
                 "Version": lambda stub: stub.Version(pb.VersionRequest(), timeout=5),
                 f"ListPodSandbox of {options.pods}": lambda stub: stub.ListPodSandbox(
                     pb.ListPodSandboxRequest(), timeout=5

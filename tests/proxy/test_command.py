@@ -72,7 +72,7 @@ def test_proxy_records(directory: Path) -> None:
     recording = Recording.parse(record.read_text().splitlines(keepends=True))
     assert recording.header.facts["profile"] == "upstream"
     (call,) = recording.calls
-    assert (call.rpc, call.response["runtime_name"]) == ("Version", "containerd")
+    assert (call.rpc, call.response.runtime_name) == ("Version", "containerd")
     assert json.loads(record.read_text().splitlines()[1])["timeout_ns"] == 10_000_000_000
 
 

@@ -27,6 +27,10 @@ _CONTAINER_STATES = {
     pb.CONTAINER_RUNNING: "running",
     pb.CONTAINER_EXITED: "exited",
 }
+_LISTS = (pb.ListPodSandboxResponse, pb.ListContainersResponse)
+BACKLOG = 256
+"""How many answers may wait for somebody to ask."""
+
 _POD_LABEL = "io.kubernetes.pod."
 """What the kubelet's labels on containers begin with that tell of their pods."""
 
@@ -64,26 +68,51 @@ class _Table(Generic[T]):
                 self.drop(id_)
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An answer, and to what."""
+
+    serial: int
+    request: Any
+    answer: Message
+    since: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether it lists all that there is."""
+        return type(self.answer) in _LISTS and not self.request.HasField("filter")
+
+    def outdated_by(self, later: "_Heard") -> bool:
+        """Whether nothing of it matters any more once `later`, a complete list, is known."""
+        return self.complete and type(self.answer) is type(later.answer)
+
+
 class Learned:
     """The things that traffic tells of: a `subjects.Lookup`."""
 
     def __init__(self) -> None:
         self.serial = 0
         """How much has been learned. A call's own is what this was when the call was made."""
+        self._at = 0
+        """What that was for what is looked at."""
+        self._heard: list[_Heard] = []
+        """What has not been looked at yet: most of it nobody asks for before it is outdated."""
         self._pods: _Table[KnownPod] = _Table()
         self._containers: _Table[KnownContainer] = _Table()
         self._images: dict[str, tuple[str, ...]] = {}
 
     def find_pod(self, id_: str) -> KnownPod | None:
         """Return a pod sandbox, or None."""
+        self._catch_up()
         return self._pods.find(id_)
 
     def find_container(self, id_: str) -> KnownContainer | None:
         """Return a container, or None."""
+        self._catch_up()
         container = self._containers.find(id_)
         if container is None:
             return None
-        names = (name for image in container.images for name in self.image_names(image))
+        names = (name for image in container.images for name in self._image_names(image))
         pod = container.pod
         return replace(
             container,
@@ -93,6 +122,10 @@ class Learned:
 
     def image_names(self, reference: str) -> tuple[str, ...]:
         """Return all names and the id of an image, `reference` among them."""
+        self._catch_up()
+        return self._image_names(reference)
+
+    def _image_names(self, reference: str) -> tuple[str, ...]:
         normalised = find_normalised(reference)
         known = self._images.get(normalised or reference) or self._images.get(reference, ())
         return tuple(dict.fromkeys((*([normalised] if normalised else ()), reference, *known)))
@@ -100,21 +133,32 @@ class Learned:
     def learn(self, request: Message, answer: Message, since: int) -> None:
         """Learn from an answer, or a message of a stream, to a call that was made at `since`."""
         self.serial += 1
-        lesson = self._LESSONS.get(type(answer))
-        if lesson is not None:
-            lesson(self, request, answer, since)
+        if type(answer) not in self._LESSONS:
+            return
+        heard = _Heard(self.serial, request, answer, since)
+        if heard.complete:
+            self._heard = [each for each in self._heard if not each.outdated_by(heard)]
+        self._heard.append(heard)
+        if len(self._heard) > BACKLOG:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        heard, self._heard = self._heard, []
+        for each in heard:
+            self._at = each.serial
+            self._LESSONS[type(each.answer)](self, each.request, each.answer, each.since)
 
     # What each answer tells.
 
     def _ran(self, request: pb.RunPodSandboxRequest, answer: Any, _: int) -> None:
         id_ = answer.pod_sandbox_id
         pod = described_pod(request.config, request.runtime_handler, id_)
-        self._pods.put(id_, replace(pod, state="ready"), self.serial)
+        self._pods.put(id_, replace(pod, state="ready"), self._at)
 
     def _stopped_pod(self, request: Any, _answer: Any, _: int) -> None:
         pod = self._pods.find(request.pod_sandbox_id)
         if pod is not None:
-            self._pods.put(pod.id, replace(pod, state="notready"), self.serial)
+            self._pods.put(pod.id, replace(pod, state="notready"), self._at)
             for container in self._of_pod(pod.id):
                 if container.state != "exited":
                     self._move(container.id, "exited")
@@ -134,7 +178,7 @@ class Learned:
             state="created",
             images=_named(request.config.image.image),
         )
-        self._containers.put(container.id, container, self.serial)
+        self._containers.put(container.id, container, self._at)
 
     def _started(self, request: Any, _answer: Any, _: int) -> None:
         self._move(request.container_id, "running")
@@ -198,7 +242,7 @@ class Learned:
         self._name_image((*known, *names, answer.image_ref))
 
     def _removed_image(self, request: Any, _answer: Any, _: int) -> None:
-        for name in self.image_names(request.image.image):
+        for name in self._image_names(request.image.image):
             self._images.pop(name, None)
 
     # What they are about.
@@ -216,7 +260,7 @@ class Learned:
             labels=pod.labels,
             annotations=pod.annotations,
         )
-        self._pods.put(pod.id, known, self.serial)
+        self._pods.put(pod.id, known, self._at)
 
     def _see_container(self, seen: pb.Container | pb.ContainerStatus, pod_id: str) -> None:
         before = self._containers.things.get(seen.id)
@@ -232,7 +276,7 @@ class Learned:
             images=(*_named(seen.image.image), *(each for each in image_ids if each)),
             pod=pod or _labelled_pod(seen.labels, pod_id),
         )
-        self._containers.put(seen.id, known, self.serial)
+        self._containers.put(seen.id, known, self._at)
 
     def _see_image(self, image: pb.Image, *more: str) -> None:
         self._name_image((image.id, *image.repo_tags, *image.repo_digests, *more))
@@ -245,7 +289,7 @@ class Learned:
     def _move(self, container_id: str, state: str) -> None:
         container = self._containers.find(container_id)
         if container is not None:
-            self._containers.put(container.id, replace(container, state=state), self.serial)
+            self._containers.put(container.id, replace(container, state=state), self._at)
 
     def _drop_pod(self, id_: str) -> None:
         self._pods.drop(id_)
