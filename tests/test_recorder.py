@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from fakecri import CRI, Code, CRIError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.rules import Action, Phase, Rule, Term
-from fakecri.rpcs import VERSION
+from fakecri.rpcs import RPCS, VERSION
 from fakecri.version import own_version
 from tests.behaviour.steps import until
 from tests.recording_script import run
@@ -287,3 +288,12 @@ def test_a_bound_keeps_the_latest_calls() -> None:
         for name in ("1", "2", "3"):
             cri.runtime.Version(pb.VersionRequest(version=name))
         assert [call.request.version for call in cri.calls] == ["2", "3"]
+
+
+def test_a_call_that_has_ended_leaves_nothing_in_a_circle() -> None:
+    # Else it would live until the garbage collector comes, which takes its time with each of them.
+    with CRI(keep_calls=0) as cri:
+        call = cri.host.start(RPCS["Version"], pb.VersionRequest())
+        left = weakref.ref(call)
+        del call
+        assert left() is None

@@ -1,9 +1,10 @@
 """The one path from any face to any handler."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from google.protobuf.message import Message
 
@@ -11,7 +12,7 @@ from fakecri.core import touched
 from fakecri.core.faults import actions
 from fakecri.core.recorder import CAUSES, CallRecord
 from fakecri.core.registry import HANDLERS
-from fakecri.core.scheduler import Future, Task, Waits
+from fakecri.core.scheduler import Task, Waits
 from fakecri.core.world import World
 from fakecri.errors import CancelledError, Code, CRIError
 from fakecri.rpcs import Rpc
@@ -133,7 +134,12 @@ def start(world: World, call: Call) -> None:
             call.timeout_ns, lambda: cancel(world, call, CancelledError.by_deadline())
         )
         task.then(deadline.cancel)
-    task.step()
+    recorder, interrupted = world.recorder, world.recorder.current
+    try:
+        Task.step(task)  # whose doing that is the recorder learns when the call begins
+    finally:
+        recorder.current = interrupted
+    task.record = call.record
     if not task.done:
         world.in_flight[call] = None
         task.then(lambda: world.in_flight.pop(call, None))
@@ -158,18 +164,30 @@ def cancel(world: World, call: Call, error: CancelledError, cause: str = "") -> 
 class CallTask(Task[Message | None]):
     """The task of a call: what happens while it runs is the doing of the call."""
 
-    __slots__ = ("_call", "_recorder")
+    __slots__ = ("_recorder", "record")
 
     def __init__(self, world: World, call: Call) -> None:
         super().__init__(world.scheduler, perform(world, call))
-        self._call = call
         self._recorder = world.recorder
+        # Not the call, which has the task: what is in a circle is cleared up late, and costs more.
+        self.record: CallRecord | None = None
 
-    def _resume(self, resume: Callable[[], Future[Any]]) -> None:
+    def step(self) -> None:
+        """Go on, where the call has waited."""
+        with self._its_doing():
+            super().step()
+
+    def throw(self, error: BaseException) -> None:
+        """Raise `error` where it waits."""
+        with self._its_doing():
+            super().throw(error)
+
+    @contextmanager
+    def _its_doing(self) -> Iterator[None]:
         recorder, interrupted = self._recorder, self._recorder.current
-        recorder.current = self._call.record
+        recorder.current = self.record
         try:
-            super()._resume(resume)
+            yield
         finally:
             recorder.current = interrupted
 
@@ -180,7 +198,7 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
     record = call.record = world.recorder.began(
         rpc, call.request, call.peer, call.timeout_ns, call.metadata
     )
-    record.ids.extend(touched.named(world, rpc, call.request))
+    record.ids = touched.named(world, rpc, call.request)
     shots = world.faults.shots(call)
     response: Message | None = None
     error: CRIError | None = None
@@ -189,7 +207,7 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
             yield from actions.before(world, call, shots)
         response = yield from _handle(world, call, record)
         if response is not None:
-            record.ids.extend(touched.made(rpc, response))
+            record.ids += touched.made(rpc, response)
         if shots:
             response = yield from actions.after(world, call, shots, response)
     except CRIError as failure:

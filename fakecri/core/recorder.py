@@ -9,6 +9,8 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.protobuf.message import Message
@@ -29,11 +31,13 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 
+_NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
+
 CAUSES = {Code.DEADLINE_EXCEEDED: "deadline", Code.CANCELLED: "client"}
 """Why a call was cancelled, by the code of it; any other: the runtime was closed."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)  # without slots: what most calls do not have is a default, and costs nothing
 class CallRecord:
     """One call: what was asked, and what came of it.
 
@@ -53,21 +57,27 @@ class CallRecord:
     began_ns: int
     metadata: Mapping[str, Sequence[str]]
     """What the client sent beside the transport's own; secrets are masked."""
-    ended_n: int | None = None
-    ended_ns: int | None = None
+    ids: tuple[str, ...] = field(default=(), init=False, repr=False)
+    ended_n: int | None = field(default=None, init=False)
+    ended_ns: int | None = field(default=None, init=False)
     """None while the call is in flight."""
-    response: Any = None
-    messages: list[Any] = field(default_factory=list)
-    """What a stream sent."""
-    error: CRIError | None = None
-    cancelled: str = ""
+    response: Any = field(default=None, init=False)
+    error: CRIError | None = field(default=None, init=False)
+    cancelled: str = field(default="", init=False)
     """`deadline`, `client` or `closed`, where the call was cancelled before it ended."""
-    cancelled_ns: int | None = None
-    lost: bool = False
+    cancelled_ns: int | None = field(default=None, init=False)
+    lost: bool = field(default=False, init=False)
     """Whether a fault keeps the answer from the client."""
-    faults: list["Fired"] = field(default_factory=list)
-    """What rules did to it."""
-    ids: list[str] = field(default_factory=list)
+
+    @cached_property
+    def messages(self) -> list[Any]:
+        """What a stream sent."""
+        return []
+
+    @cached_property
+    def faults(self) -> list["Fired"]:
+        """What rules did to it."""
+        return []
 
     @property
     def touched(self) -> tuple[str, ...]:
@@ -150,10 +160,10 @@ class Recorder:
     ) -> CallRecord:
         """Write that a call arrived. What happens from now on is its doing."""
         self._calls += 1
-        sent = sent_metadata(metadata) if metadata else {}
-        call = CallRecord(
-            self._calls, rpc, request, peer, timeout_ns, self._next(), self._now_ns, sent
-        )
+        self._n += 1
+        sent = sent_metadata(metadata) if metadata else _NOTHING
+        began_ns = self._scheduler.now_ns - self._start_ns
+        call = CallRecord(self._calls, rpc, request, peer, timeout_ns, self._n, began_ns, sent)
         self.calls.append(call)
         self.current = call
         if self._sink:
@@ -184,7 +194,8 @@ class Recorder:
 
     def ended(self, call: CallRecord, response: Message | None, error: CRIError | None) -> None:
         """Write what a call was answered."""
-        call.ended_n, call.ended_ns = self._next(), self._now_ns
+        self._n += 1
+        call.ended_n, call.ended_ns = self._n, self._scheduler.now_ns - self._start_ns
         call.response, call.error = response, error
         if self._sink:
             self._sink(self._reply(call))
@@ -231,7 +242,7 @@ class Recorder:
         """Write that a sandbox or a container changed its state."""
         call = self.current
         if call is not None:
-            call.ids.append(thing.id)
+            call.ids += (thing.id,)
         if not self._sink:
             self._n += 1
             return

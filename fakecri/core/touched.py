@@ -29,28 +29,30 @@ _IMAGE_ID = "sha256:"
 _FULL = 64
 
 
-def named(world: "World", rpc: str, request: "Message") -> Iterator[str]:
+def named(world: "World", rpc: str, request: "Message") -> tuple[str, ...]:
     """Return the full ids of what a request names; of an image that is not known, none."""
+    ids: tuple[str, ...] = ()
     for kind, get in _NAMED.get(rpc, ()):
         text = get(request)
-        if text:
-            yield from _ids(world, kind, text)
+        if len(text) == _FULL or text.startswith(_IMAGE_ID):
+            ids += (text,)
+        elif text:
+            ids += tuple(_ids(world, kind, text))
+    return ids
 
 
-def made(rpc: str, response: "Message") -> Iterator[str]:
+def made(rpc: str, response: "Message") -> tuple[str, ...]:
     """Return the ids that a response tells: of what was made, pulled or found."""
-    for _, get in _MADE.get(rpc, ()):
-        text = get(response)
-        if text:
-            yield text
+    getters = _MADE.get(rpc)
+    if not getters:
+        return ()
+    return tuple(id_ for _, get in getters if (id_ := get(response)))
 
 
 def _ids(world: "World", kind: str, text: str) -> Iterator[str]:
     if kind != "image":
         shelf = world.store.containers if kind == "container" else world.store.sandboxes
-        yield text if len(text) == _FULL else shelf.full_id(text)
-    elif text.startswith(_IMAGE_ID):
-        yield text
+        yield shelf.full_id(text)
     else:
         with suppress(AmbiguousDigest):
             image = world.images.resolve(text)
