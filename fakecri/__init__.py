@@ -8,6 +8,7 @@ from fakecri.core.loads import Load, Ramp, Steps
 from fakecri.core.processes import Process, Program, Signalled
 from fakecri.cri import CRI
 from fakecri.errors import Code, CRIError, Stuck, UsageError
+from fakecri.scopes import UnfiredRule
 
 __all__ = [
     "CRI",
@@ -24,5 +25,6 @@ __all__ = [
     "Signalled",
     "Steps",
     "Stuck",
+    "UnfiredRule",
     "UsageError",
 ]

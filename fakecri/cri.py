@@ -26,6 +26,7 @@ from fakecri.laboratory import Laboratory
 from fakecri.logs import DiskFiles
 from fakecri.network import choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
+from fakecri.scopes import Rules, texts_of
 
 if TYPE_CHECKING:
     from fakecri.server import Server
@@ -73,6 +74,8 @@ class CRI(Laboratory):
         pod_subnets: Sequence[str] = (),
         disk_bytes: int | None = None,
         annotations: bool = False,
+        rules: Rules = (),
+        strict_rules: bool = False,
     ) -> None:
         """Begin with an empty node.
 
@@ -83,7 +86,8 @@ class CRI(Laboratory):
         images that `add_image` published can be pulled. `keep_calls` bounds what `calls`
         remembers. With `network="loopback"` real clients reach the pods. Pods get an address of
         each of `pod_subnets`, the first one being the primary. `disk_bytes` is how big the node's
-        disk is. With `annotations` those of pods choose what containers do.
+        disk is. With `annotations` those of pods choose what containers do. `rules` are armed
+        from the start; with `strict_rules` each rule has to act before the context is left.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
@@ -97,9 +101,10 @@ class CRI(Laboratory):
             pod_subnets=choose_subnets(network, pod_subnets),
             disk_bytes=disk_bytes,
             annotations=annotations,
+            rules=texts_of(rules),
         )
         open_network(host, network)
-        super().__init__(host)
+        super().__init__(host, rules, strict_rules=strict_rules)
 
     @property
     def now_ns(self) -> int:

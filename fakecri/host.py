@@ -306,6 +306,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     disk_bytes: int | None = None,
     annotations: bool = False,
     upstream: Upstream | None = None,
+    rules: Sequence[str] = (),
 ) -> Host:
     """Return a host with a new world.
 
@@ -315,7 +316,8 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     takes (None: 100 GiB).
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
     `annotations` lets those of pods choose what containers do. `upstream`: who answers the calls,
-    where the world is not to.
+    where the world is not to. `rules` are the texts of those that are about to be armed, for the
+    header of the recording.
     """
     pace = pace or Manual(jumps=True)
     programs = Programs()
@@ -346,6 +348,6 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
         seed=seed,
         profile="upstream" if upstream else CONTAINERD.runtime_name,
         pace=pace.name,
-        rules=[],
+        rules=list(rules),
     )
     return Host(world, pace)

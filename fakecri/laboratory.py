@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self, cast
 from fakecri.core.recorder import CallRecord
 from fakecri.errors import CRIError
 from fakecri.host import Host
+from fakecri.scopes import Faulting, Rules
 from fakecri.services import ImageClient, RuntimeClient
 from fakecri.stub import service_stub
 
@@ -20,8 +21,13 @@ class Laboratory:
     and in the Go-style form, `runtime_service` and `image_service`.
     """
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, rules: Rules = (), *, strict_rules: bool = False) -> None:
+        """`rules` are armed; with `strict_rules` those of every scope have to act."""
         self._host = host
+        self.faults = Faulting(host, strict=strict_rules)
+        """Arms rules: `with cri.faults("StopContainer = 1* error(UNAVAILABLE)") as scope:`"""
+        if rules:
+            self.faults(rules)
         self.runtime = cast("RuntimeServiceStub", service_stub(host, "RuntimeService"))
         self.images = cast("ImageServiceStub", service_stub(host, "ImageService"))
         self.runtime_service = RuntimeClient(self.runtime)
@@ -44,7 +50,10 @@ class Laboratory:
             world.faults.inject_error(rpc, error)
 
     def close(self) -> None:
-        """End every call in flight; harmless when closed."""
+        """End every call in flight; harmless when closed.
+
+        `faults.check()` tells of strict rules that have not acted; leaving the context does so too.
+        """
         self._host.close()
 
     def __enter__(self) -> Self:
@@ -57,3 +66,5 @@ class Laboratory:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+        if error is None:
+            self.faults.check()

@@ -23,7 +23,7 @@ from fakecri.errors import Code, CRIError
 from fakecri.rpcs import PACKAGE, VERSION
 
 if TYPE_CHECKING:
-    from fakecri.core.faults.engine import Armed
+    from fakecri.core.faults.armed import Armed
     from fakecri.core.faults.rules import Phase
     from fakecri.core.faults.shots import Shot
     from fakecri.core.pipeline import Metadata

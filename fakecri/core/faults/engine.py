@@ -1,105 +1,38 @@
-"""The rules that are in force: which of them acts on a call, and the count of what they did.
+"""The rules that are in force, and which of them act on a call.
 
 Rules are asked in the order of their phases, and within a phase in the order in which they were
 armed. The first that ends a call before the runtime sees it hides it from those behind it.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from fakecri.core.faults.armed import Armed, Surroundings
+from fakecri.core.faults.grammar import checked, is_switch
 from fakecri.core.faults.kinds import KINDS
-from fakecri.core.faults.printing import text_of
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.core.faults.shots import Shot
 from fakecri.core.faults.subjects import Lookup, Subject
-from fakecri.core.faults.targets import expanded
-from fakecri.core.faults.triggers import Moment, Turn
 from fakecri.errors import Code, CRIError, UsageError
 from fakecri.rpcs import RPCS
 
 if TYPE_CHECKING:
     from fakecri.core.pipeline import Call
-    from fakecri.core.recorder import CallRecord, Recorder
+    from fakecri.core.recorder import Recorder
     from fakecri.core.scheduler import Scheduler
 
-_ORDER = {phase: place for place, phase in enumerate(Phase)}
+_ORDER = {
+    phase: place
+    for place, phase in enumerate((Phase.WIRE, *(each for each in Phase if each is not Phase.WIRE)))
+}
 
 
-class Armed:
-    """A rule in force, with its counts."""
-
-    def __init__(self, rule: Rule, faults: "Faults") -> None:
-        self.rule = rule
-        self.text = text_of(rule)
-        self.dice = f"{faults.seed}/{self.text}"
-        """What its random numbers follow from, with the hit."""
-        self._faults = faults
-        self.fleeting = False
-        """Whether it is disarmed when it is used up."""
-        self._start()
-
-    def _start(self) -> None:
-        self.hits = 0
-        """How many calls it has matched."""
-        self.fired = 0
-        """How many calls it has acted on."""
-        self.calls: list[CallRecord] = []
-        """Those calls."""
-        self._turns = [Turn(term.when) for term in self.rule.terms]
-        self._place = 0
-        self._turns[0].begin(self._faults.now_ns)
-
-    def reset(self) -> None:
-        """Begin again, with all counts at 0."""
-        self._start()
-        self._faults.recorder.rule(self, "reset")
-
-    def term_at(self, now_ns: int) -> int | None:
-        """Return the place of the term whose turn it is; None: all are used up."""
-        while self._place < len(self._turns):
-            over_ns = self._turns[self._place].used_up_ns(now_ns)
-            if over_ns is None:
-                return self._place
-            self._place += 1
-            if self._place < len(self._turns):
-                self._turns[self._place].begin(over_ns)
-        return None
-
-    def shot(self, index: int, subject: Subject, hit: int) -> Shot | None:
-        """Return the shot of a term on a call, unless its triggers are against it."""
-        faults = self._faults
-        moment = Moment(faults.now_ns, subject, hit, self.dice, index, faults.switches.__contains__)
-        if not self._turns[index].passes(moment) or self.rule.terms[index].action.name == "off":
-            return None
-        return Shot(self, index, subject.call, hit)
-
-    def fired_on(self, shot: Shot, phase: Phase, effect: str) -> None:
-        """Count and record an act of a shot of this rule."""
-        record = shot.call.record
-        if record is None:
-            raise UsageError("a rule acts on calls that have begun")
-        if not shot.acted:
-            shot.acted = True
-            self.fired += 1
-            self.calls.append(record)
-        self._faults.recorder.fired(record, shot, phase, effect)
-
-    def reconnect(self) -> None:
-        """All connections are new from now on."""
-        for turn in self._turns:
-            turn.reconnect()
-
-    def over(self, shot: Shot) -> None:
-        """The call of a shot has ended."""
-        self._turns[shot.index].release()
-
-
-@dataclass(slots=True)
 class _Bucket:
-    """The rules for one RPC, and how many calls of it there were since the first of them."""
+    """The rules for one RPC, and how many calls of it came while there were any."""
 
-    rules: list[Armed] = field(default_factory=list)
-    count: int = 0
+    def __init__(self) -> None:
+        self.rules: list[Armed] = []
+        self.count = 0
 
 
 class Faults:
@@ -110,28 +43,33 @@ class Faults:
     ) -> None:
         self._scheduler = scheduler
         self._began_ns = scheduler.now_ns
-        self.recorder = recorder
         self.lookup = lookup
-        self.seed = seed
         self.armed: list[Armed] = []
         self.switches: set[str] = set()
         """Those that are on: what `while paused` asks for."""
         self._buckets: dict[str, _Bucket] = {}
         self._flying: dict[int, tuple[Call, tuple[Shot, ...]]] = {}
+        self._around = Surroundings(
+            now_ns=lambda: scheduler.now_ns - self._began_ns,
+            seed=seed,
+            recorder=recorder,
+            counts=self._counts,
+            is_on=self.switches.__contains__,
+        )
 
-    @property
-    def now_ns(self) -> int:
-        """Virtual time since the runtime began."""
-        return self._scheduler.now_ns - self._began_ns
+    def _counts(self) -> Mapping[str, int]:
+        return {rpc: bucket.count for rpc, bucket in self._buckets.items()}
 
     def arm(self, rule: Rule, *, fleeting: bool = False) -> Armed:
-        """Put a rule in force, behind those that are. A `fleeting` one goes once it is used up."""
-        armed = Armed(rule, self)
-        armed.fleeting = fleeting
+        """Put a rule in force, behind those that are. A `fleeting` one goes once it is used up.
+
+        Calls under way it does not touch. UsageError where it is none.
+        """
+        armed = Armed(checked(rule), self._around, fleeting=fleeting)
         self.armed.append(armed)
-        for rpc in expanded(rule.targets):
+        for rpc in armed.rpcs:
             self._buckets.setdefault(rpc, _Bucket()).rules.append(armed)
-        self.recorder.rule(armed, "armed")
+        self._around.recorder.rule(armed, "armed")
         return armed
 
     def disarm(self, armed: Armed) -> None:
@@ -139,10 +77,18 @@ class Faults:
         if armed not in self.armed:
             return
         self.armed.remove(armed)
-        for bucket in self._buckets.values():
-            if armed in bucket.rules:
-                bucket.rules.remove(armed)
-        self.recorder.rule(armed, "disarmed")
+        for rpc in armed.rpcs:
+            self._buckets[rpc].rules.remove(armed)
+        armed.disarmed()
+
+    def switch(self, name: str, *, on: bool) -> None:
+        """Turn on or off what `while NAME` asks for. UsageError where that is no name."""
+        if not is_switch(name):
+            raise UsageError(f"{name!r} is no name of a switch: a word that is no state")
+        if on:
+            self.switches.add(name)
+        else:
+            self.switches.discard(name)
 
     def inject_error(self, rpc: str, error: CRIError) -> None:
         """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
@@ -151,41 +97,21 @@ class Faults:
         if error.code is Code.OK:
             raise UsageError("OK is the code of no error")
         action = Action("error", (error.code, error.message))
-        self.arm(Rule((rpc,), (Term(action, Phase.BEFORE, (When("next", (1,)),)),)), fleeting=True)
+        term = Term(action, Phase.BEFORE, (When("next", (1,)),))
+        self.arm(Rule((rpc,), (term,)), fleeting=True)
 
     def shots(self, call: "Call") -> tuple[Shot, ...]:
         """Return what is to be done to a call that has just begun; to be `ended` if anything."""
         bucket = self._buckets.get(call.rpc.name)
-        if not bucket or not bucket.rules:
+        if bucket is None or not bucket.rules:
             return ()
         bucket.count += 1
         subject = Subject(call, self.lookup, bucket.count)
-        matching = list(bucket.rules)
-        shots = self._taken(matching, subject) if matching else ()
+        matching = [armed for armed in bucket.rules if armed.matches(subject)]
+        shots = _shots(matching, subject) if matching else ()
         if shots:
             self._flying[id(call.request)] = (call, shots)
         return shots
-
-    def _taken(self, matching: list[Armed], subject: Subject) -> tuple[Shot, ...]:
-        asked = []
-        for armed in matching:
-            armed.hits += 1
-            index = armed.term_at(self.now_ns)
-            if index is not None:
-                asked.append((_ORDER[armed.rule.terms[index].phase], armed, index))
-        shots: list[Shot] = []
-        for _, armed, index in sorted(asked, key=lambda each: each[0]):
-            shot = armed.shot(index, subject, armed.hits)
-            if shot is not None:
-                shots.append(shot)
-                if shot.term.phase is Phase.BEFORE and KINDS[shot.term.action.name].ends:
-                    break
-        return tuple(shots)
-
-    def reconnect(self) -> None:
-        """All connections are new from now on: the runtime has restarted."""
-        for armed in self.armed:
-            armed.reconnect()
 
     def flying(self, request: object) -> "tuple[Call, tuple[Shot, ...]] | None":
         """Return the call with this request, and its shots, if it has any and is under way."""
@@ -195,6 +121,33 @@ class Faults:
         """A call that had shots has ended."""
         self._flying.pop(id(call.request), None)
         for shot in shots:
-            shot.armed.over(shot)
-            if shot.armed.fleeting and shot.armed.term_at(self.now_ns) is None:
+            shot.turn.release()
+            if shot.armed.fleeting and shot.armed.used_up:
                 self.disarm(shot.armed)
+
+    def reconnect(self) -> None:
+        """All connections are new from now on: the runtime has restarted."""
+        for armed in self.armed:
+            armed.reconnect()
+
+
+def _shots(matching: list[Armed], subject: Subject) -> tuple[Shot, ...]:
+    due = [(place, armed) for armed in matching if (place := armed.due(subject.call)) is not None]
+    due.sort(key=lambda each: _ORDER[each[1].rule.terms[each[0]].phase])  # it is stable
+    shots: list[Shot] = []
+    for at, (place, armed) in enumerate(due, 1):
+        shot = armed.shot(place, subject)
+        if shot is None:
+            continue
+        shots.append(shot)
+        if _ends(shot.term):
+            for _, hidden in due[at:]:
+                hidden.hidden += 1
+            break
+    return tuple(shots)
+
+
+def _ends(term: Term) -> bool:
+    """Whether a call on which a term acts never comes to the runtime."""
+    early = term.phase in (Phase.WIRE, Phase.BEFORE) and "after" not in term.action.arguments
+    return early and KINDS[term.action.name].ends

@@ -10,6 +10,7 @@ from enum import Enum
 
 from fakecri.core.faults.rules import Phase, Value
 from fakecri.core.faults.targets import WORDS
+from fakecri.errors import Code
 from fakecri.rpcs import RPCS
 
 
@@ -22,7 +23,7 @@ class Type(Enum):
     NUMBER = "a number"
     DURATION = "a duration"
     WORD = "a word"
-    """One of the parameter's `words`; any where it has none."""
+    """One of the parameter's `words`; any where it has none. Likewise a code."""
     PATH = "a path of fields"
     """`status.network.ip`, `conditions[0].status`, `items[*].labels.app`."""
     LITERAL = "a text, a number, or true or false"
@@ -134,7 +135,8 @@ def _span(name: str = "duration") -> Parameter:
 _PATH = Parameter("path", Type.PATH)
 _SELECTOR = Parameter("selector", Type.SELECTOR, optional=True)
 _COUNT = Parameter("n", Type.INT, optional=True)
-_CODE = Parameter("code", Type.CODE)
+_FAILURES = tuple(code.name for code in Code if code is not Code.OK)
+_CODE = Parameter("code", Type.CODE, words=_FAILURES)
 _TEXT = Parameter("text", Type.TEXT, "")
 _SOME = ((_word("kind", *_EVENT_KINDS), _COUNT),)
 """The other form of what acts on messages: those of a kind."""

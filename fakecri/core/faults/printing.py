@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Mapping, Sequence
+from types import UnionType
 
-from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.kinds import KINDS, Parameter, Type, default_phase
 from fakecri.core.faults.rules import Action, Condition, Duration, Rule, Term, Value, When
 from fakecri.errors import Code
 
@@ -21,6 +23,19 @@ UNITS = (
 )
 """Of durations, in nanoseconds, the largest one first."""
 
+TYPES: Mapping[Type, type | UnionType] = {
+    Type.CODE: Code,
+    Type.TEXT: str,
+    Type.INT: int,
+    Type.NUMBER: int | float,
+    Type.DURATION: Duration,
+    Type.WORD: str,
+    Type.PATH: str,
+    Type.LITERAL: str | int | float | bool,
+    Type.SELECTOR: tuple,
+}
+"""What arguments are in Python."""
+
 _TRIGGERS = {"next": "{}*", "percent": "{}%"}
 
 
@@ -35,7 +50,8 @@ def term_text(term: Term) -> str:
     """Return the text of a term: `2* after:error(UNAVAILABLE)`."""
     words = [_trigger(when) for when in term.when]
     action = action_text(term.action)
-    if term.phase is not KINDS[term.action.name].phases[0]:
+    on_messages = any(when.kind == "at" for when in term.when)
+    if term.phase is not default_phase(term.action.name, on_messages=on_messages):
         action = f"{term.phase.value}:{action}"
     return " ".join([*words, action])
 
@@ -44,13 +60,38 @@ def action_text(action: Action) -> str:
     """Return the text of an action: `error(UNAVAILABLE, "gone")`."""
     if not action.arguments:
         return action.name
-    return f"{action.name}({', '.join(value_text(value) for value in action.arguments)})"
+    form = next((each for each in KINDS[action.name].all_forms if _fits(each, action)), ())
+    words = [
+        _argument(parameter, value)
+        for parameter, value in zip(form, action.arguments, strict=False)
+    ]
+    return f"{action.name}({', '.join(words)})"
+
+
+def _fits(form: Sequence[Parameter], action: Action) -> bool:
+    """Whether arguments are of the types of a list of parameters."""
+    if len(action.arguments) > len(form):
+        return False
+    return all(
+        isinstance(value, TYPES[parameter.type])
+        and not (parameter.type is Type.WORD and parameter.words and value not in parameter.words)
+        for parameter, value in zip(form, action.arguments, strict=False)
+    )
+
+
+def _argument(parameter: Parameter, value: Value) -> str:
+    bare = parameter.type is Type.WORD or (
+        parameter.type is Type.PATH and isinstance(value, str) and PATH.fullmatch(value)
+    )
+    return str(value) if bare else value_text(value)
 
 
 def condition_text(condition: Condition) -> str:
     """Return the text of a condition: `pod=web-*`."""
     value = condition.value
-    written = value if BARE.fullmatch(value) else quoted(value)
+    # A ~ or = would seem to belong to the operator.
+    is_bare = BARE.fullmatch(value) and value[0] not in "~="
+    written = value if is_bare else quoted(value)
     return f"{condition.key}{condition.operator}{written}"
 
 

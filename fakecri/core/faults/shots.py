@@ -4,8 +4,9 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fakecri.core.faults.engine import Armed
+    from fakecri.core.faults.armed import Armed
     from fakecri.core.faults.rules import Phase, Term
+    from fakecri.core.faults.triggers import Turn
     from fakecri.core.pipeline import Call
 
 _BITS = 53
@@ -15,15 +16,17 @@ _BITS = 53
 class Shot:
     """What the engine hands to `actions`: they look at `term`, draw, and tell what they did."""
 
-    __slots__ = ("_draws", "acted", "armed", "call", "hit", "index", "term")
+    __slots__ = ("_draws", "acted", "armed", "call", "hit", "index", "term", "turn")
 
-    def __init__(self, armed: "Armed", index: int, call: "Call", hit: int) -> None:
+    def __init__(self, armed: "Armed", turn: "Turn", index: int, call: "Call") -> None:
         self.armed = armed
+        self.turn = turn
+        """To be released when the call has ended."""
         self.index = index
         """The place of the term in its rule, from 0."""
         self.term: Term = armed.rule.terms[index]
         self.call = call
-        self.hit = hit
+        self.hit = armed.hits
         """How many calls the rule had matched, with this one."""
         self.acted = False
         self._draws = 0

@@ -1,0 +1,86 @@
+"""Selectors as functions: whether a call is one that a rule is for.
+
+A condition looks at all values that a call has for its key, such as the forms of an image's name.
+`=`, `=~` and the comparisons hold where one of the values fits, `!=` and `!~` where none does. So
+a call without a value, such as Version for `pod`, passes only `!=` and `!~`.
+"""
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+from fakecri.core.faults.fields import FieldError, field_getter
+from fakecri.core.faults.patterns import glob_matcher, is_glob, regex_matcher
+from fakecri.core.faults.rules import Condition
+from fakecri.core.faults.subjects import Subject
+
+Values: TypeAlias = Callable[[Subject], tuple[str, ...]]
+Test: TypeAlias = Callable[[Subject], bool]
+
+_COMPARISONS = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def values_of(key: str) -> Values:
+    """Return the function from a subject to its values for a key."""
+    if key.startswith("label."):
+        return lambda subject: subject.marks("labels", key.removeprefix("label."))
+    if key.startswith("ann."):
+        return lambda subject: subject.marks("annotations", key.removeprefix("ann."))
+    if key.startswith("req."):
+        return _field(key.removeprefix("req."))
+    return lambda subject: subject.get(key)
+
+
+def compiled(condition: Condition, values: Values) -> Test:
+    """Return the function that tells whether a condition holds for a subject."""
+    sign, wanted = condition.operator, condition.value
+    if sign in _COMPARISONS:
+        return _comparison(values, sign, float(wanted))
+    negative = sign.startswith("!")
+    if sign.endswith("~"):
+        return _matching(values, regex_matcher(wanted), negative=negative)
+    if is_glob(wanted):
+        return _matching(values, glob_matcher(wanted), negative=negative)
+    if negative:
+        return lambda subject: wanted not in values(subject)
+    return lambda subject: wanted in values(subject)
+
+
+def _matching(values: Values, matches: Callable[[str], object], *, negative: bool) -> Test:
+    def test(subject: Subject) -> bool:
+        for value in values(subject):
+            if matches(value):
+                return not negative
+        return negative
+
+    return test
+
+
+def _comparison(values: Values, sign: str, wanted: float) -> Test:
+    compare = _COMPARISONS[sign]
+    return lambda subject: any(compare(number, wanted) for number in _numbers(values(subject)))
+
+
+def _numbers(values: Iterable[str]) -> Iterable[float]:
+    for value in values:
+        try:
+            yield float(value)
+        except ValueError:
+            continue
+
+
+def _field(path: str) -> Values:
+    def values(subject: Subject) -> tuple[str, ...]:
+        request = subject.call.request
+        try:
+            getter = field_getter(request.DESCRIPTOR, path)
+        except FieldError:  # another of the targets has it
+            return ()
+        return tuple(getter(request))
+
+    return values
