@@ -30,6 +30,8 @@ _REFERENCE = re.compile(
     rf"(?:@(?P<digest>{_DIGEST}))?",
 )
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+_FAMILIAR = ("docker.io/library/", "docker.io/")
+_VERSION = re.compile(r"(?::[^/:@]*)?(?:@.*)?$")
 _LOWER_HEX = re.compile(r"[a-f0-9]+")
 _ANY_DIGEST = re.compile(r"[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _HEX_DIGITS = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -64,6 +66,17 @@ class Reference:
 def is_digest(text: str) -> bool:
     """Whether the whole text is a valid digest: a known algorithm and all its hex digits."""
     return _digest_complaint(text) == ""
+
+
+@lru_cache(maxsize=1024)
+def written_forms(name: str) -> tuple[str, ...]:
+    """Return all ways to write a reference that somebody may have in mind.
+
+    ``docker.io/library/busybox:1``, ``busybox:1``, and both without the tag.
+    """
+    prefix = next((each for each in _FAMILIAR if name.startswith(each)), "")
+    full = dict.fromkeys((name, name.removeprefix(prefix)))
+    return tuple(dict.fromkeys(f for each in full for f in (each, _VERSION.sub("", each, count=1))))
 
 
 @lru_cache(maxsize=8192)

@@ -5,7 +5,7 @@ pod=web-* exec="cat /tmp/ready*" : stdout/yes%0A/exit/0
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Self
@@ -13,6 +13,7 @@ from typing import Self
 from fakecri.core.behaviours.answers import Answer, ExecRule
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.steps import Behaviour
+from fakecri.core.references import written_forms
 from fakecri.errors import UsageError
 
 _KEYS = ("image", "pod", "container", "exec")
@@ -20,8 +21,6 @@ _KEY = re.compile(r"([A-Za-z]+)=")
 _VALUE = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)')
 _BARE = re.compile(r'[^\s"\\]+')
 _SPACE = re.compile(r"\s*")
-_FAMILIAR = ("docker.io/library/", "docker.io/")
-_VERSION = re.compile(r"(?::[^/:@]*)?(?:@.*)?$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,16 +77,8 @@ class Rule:
     def is_for_image(self, images: Iterable[str]) -> bool:
         """Whether an image with one of these names matches."""
         return not self.image or any(
-            fnmatchcase(form, self.image) for name in images for form in _forms(name)
+            fnmatchcase(form, self.image) for name in images for form in written_forms(name)
         )
-
-
-def _forms(name: str) -> Iterator[str]:
-    """All ways to write a reference that somebody may have in mind."""
-    prefix = next((each for each in _FAMILIAR if name.startswith(each)), "")
-    for each in dict.fromkeys((name, name.removeprefix(prefix))):
-        yield each
-        yield _VERSION.sub("", each, count=1)
 
 
 def _read_globs(text: str) -> tuple[dict[str, str], int]:

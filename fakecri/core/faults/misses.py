@@ -1,8 +1,10 @@
 """Why a rule did not act: how many calls came, which was the closest, and what was against it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 
+from fakecri.core.faults.conditions import NUMERIC
 from fakecri.core.faults.printing import condition_text
 from fakecri.core.faults.rules import Condition
 from fakecri.core.faults.subjects import Subject
@@ -37,9 +39,9 @@ class Misses:
             return calls
         wanted = ", ".join(condition_text(each) for each in self._conditions[: self._depth + 1])
         condition = self._conditions[self._depth]
-        serial, values = max(self._closest, key=lambda each: _likeness(condition.value, each[1]))
+        serial, values = max(self._closest, key=lambda each: _likeness(condition, each[1]))
         shown = (
-            f"{condition.key}={_nearest(condition.value, values)}"
+            f"{condition.key}={_nearest(condition, values)}"
             if values
             else (f"which has no {condition.key}")
         )
@@ -51,9 +53,19 @@ def counted(number: int, noun: str) -> str:
     return f"{number or 'no'} {noun}{'s' * (number > 1)}"
 
 
-def _likeness(wanted: str, values: Sequence[str]) -> float:
-    return max((SequenceMatcher(None, wanted, each).ratio() for each in values), default=-1.0)
+def _likeness(condition: Condition, values: Sequence[str]) -> float:
+    """Return how near the nearest of some values is to what a condition wants."""
+    return max((_nearness(condition, each) for each in values), default=-math.inf)
 
 
-def _nearest(wanted: str, values: Sequence[str]) -> str:
-    return max(values, key=lambda each: _likeness(wanted, (each,)))
+def _nearness(condition: Condition, value: str) -> float:
+    if condition.operator in NUMERIC:
+        try:
+            return -abs(float(value) - float(condition.value))
+        except ValueError:
+            return -math.inf
+    return SequenceMatcher(None, condition.value, value).ratio()
+
+
+def _nearest(condition: Condition, values: Sequence[str]) -> str:
+    return max(values, key=lambda each: _nearness(condition, each))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.references import written_forms
 
 if TYPE_CHECKING:
     from fakecri.core.pipeline import Call
@@ -244,6 +245,10 @@ def _states(subject: Subject) -> tuple[str, ...]:
     return (thing.state,) if thing and thing.state else ()
 
 
+def _image_forms(subject: Subject) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for name in subject.images for form in written_forms(name)))
+
+
 def _peers(subject: Subject) -> tuple[str, ...]:
     """Its peer, and what its client calls itself."""
     agents = [str(value) for key, value in subject.call.metadata if key == "user-agent"]
@@ -255,7 +260,7 @@ KEYS: Mapping[str, Callable[[Subject], tuple[str, ...]]] = {
     "ns": _of_pod("namespace"),
     "uid": _of_pod("uid"),
     "container": _names,
-    "image": lambda subject: subject.images,
+    "image": _image_forms,
     "attempt": _attempts,
     "id": _ids,
     "handler": _of_pod("handler"),
