@@ -33,6 +33,26 @@ def test_a_marker_says_what_it_is_made_with(fakecri):
     assert fakecri.host.world.seed == 7
 """
 
+STRICT = """
+import pytest
+from fakecri.api import runtime_pb2 as pb
+
+ruled = pytest.mark.fakecri(rules=["Status = error(INTERNAL)", "Version = off"], strict_rules=True)
+
+@ruled
+def test_that_forgets(fakecri):
+    pass
+
+@ruled
+def test_that_remembers(fakecri):
+    with pytest.raises(Exception, match="INTERNAL"):
+        fakecri.runtime.Status(pb.StatusRequest())
+
+@ruled
+def test_that_fails(fakecri):
+    assert False, "for another reason"
+"""
+
 
 def sandbox_id() -> str:
     from fakecri import CRI  # noqa: PLC0415  # beside the plugin, not before it
@@ -52,3 +72,10 @@ def test_each_test_has_a_fresh_node_of_seed_0(pytester: pytest.Pytester) -> None
 def test_the_server_serves_the_object_and_a_marker_sets_options(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SERVED)
     pytester.runpytest_subprocess("-q", "--strict-markers").assert_outcomes(passed=2)
+
+
+def test_a_strict_rule_that_did_not_act_fails_the_test_once(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(STRICT)
+    result = pytester.runpytest_subprocess("-q", "--strict-markers")
+    result.assert_outcomes(passed=2, failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*UnfiredRule: Status = error(INTERNAL) never fired: no Status*"])

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.rules import add_rule_options, chosen_rules, tell_unfired
 from fakecri.cli.running import (
     KEPT_CALLS,
     add_listen_option,
@@ -30,6 +31,7 @@ from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
 from fakecri.network import LOOPBACK_SUBNET, NETWORKS, choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
+from fakecri.scopes import Faulting, texts_of
 from fakecri.server import Server
 
 
@@ -41,7 +43,10 @@ def add_to(commands: Commands) -> None:
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; return 0. UsageError for what the options get wrong."""
+    """Serve until SIGTERM or SIGINT; return the exit status, which is 0 but for strict rules.
+
+    UsageError for what the options get wrong.
+    """
     # Whatever can be refused is, before a file of an earlier run is touched.
     parse_address(options.listen).check()
     if options.ready_fd is not None:
@@ -49,7 +54,8 @@ def serve(options: argparse.Namespace) -> int:
     if options.disk_bytes is not None and options.disk_bytes < 0:
         raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
     _configure(Registry(), options.registry)
-    rules = [_rule(text) for text in options.behave]
+    behaviours = [_behaviour(text) for text in options.behave]
+    rules = chosen_rules(options)
     subnets = choose_subnets(options.network, options.pod_subnet)
     pace, files = _pace(options), _files(options)
     with ExitStack() as stack:
@@ -65,16 +71,18 @@ def serve(options: argparse.Namespace) -> int:
             disk_bytes=options.disk_bytes,
             annotations=options.annotations,
             pod_subnets=subnets,
+            rules=texts_of(rules),
         )
         stack.callback(host.close)
         open_network(host, options.network)
         for reference in options.add_image:
             _add_image(host, reference)
         _configure(host.world.registry, options.registry)
-        for rule in rules:
-            host.world.behaviours.add(rule)
+        for behaviour in behaviours:
+            host.world.behaviours.add(behaviour)
+        scope = Faulting(host)(rules)
         asyncio.run(serve_until_told(Server(host, options.listen), options.ready_fd))
-    return 0
+    return tell_unfired(scope, options)
 
 
 def _pace(options: argparse.Namespace) -> Pace:
@@ -115,7 +123,7 @@ def _configure(registry: Registry, rules: Sequence[str]) -> None:
             raise UsageError(f"--registry {text}: {error}") from error
 
 
-def _rule(text: str) -> Rule:
+def _behaviour(text: str) -> Rule:
     try:
         return Rule.parse(text)
     except BehaviourError as error:
@@ -184,6 +192,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
     _add_behaviour_options(parser)
+    add_rule_options(parser)
     add_ready_option(parser)
 
 

@@ -24,6 +24,8 @@ class _Piece:
     text: str
     line: int
     column: int
+    closed: bool = False
+    """Whether a semicolon ends it."""
 
 
 def parse_rules(text: str) -> tuple[Rule, ...]:
@@ -50,6 +52,7 @@ def _pieces(text: str) -> Iterator[_Piece]:
             piece.text += part[0] if part["comment"] is None else " " * len(part[0])
             line += part[0].count("\n")
             continue
+        piece.closed = part[0] == ";"
         yield piece
         if part[0] == "\n":
             line, line_start = line + 1, part.end()
@@ -69,7 +72,8 @@ def _joined(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
         if indentation is None:
             indentation = indent
         goes_on = piece.column == 1 and indent > indentation
-        if rule is not None and goes_on:
+        if rule is not None and goes_on and not rule.closed:
+            rule.closed = piece.closed
             below = piece.line - rule.line - rule.text.count("\n")
             rule.text += "\n" * below + piece.text
         else:
