@@ -72,8 +72,8 @@ def test_a_strict_server_ends_with_status_1_where_a_rule_has_not_acted(directory
             "--rule",
             "Status = eror(INTERNAL)",
             (
-                "--rule Status = eror(INTERNAL): column 10: expected a trigger, a phase or an action, "
-                'not "eror"; did you mean error?'
+                "--rule Status = eror(INTERNAL): column 10: expected a trigger, a phase or an "
+                'action, not "eror"; did you mean error?'
             ),
         ),
         ("--rule", " ", "--rule ' ': there is no rule in it"),

@@ -89,6 +89,7 @@ class Faults:
             self.switches.add(name)
         else:
             self.switches.discard(name)
+        self._around.recorder.struck("switch", name=name, on=on)
 
     def inject_error(self, rpc: str, error: CRIError) -> None:
         """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
