@@ -3,6 +3,7 @@
 from fakecri.core.behaviours.answers import Answer
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.steps import Behaviour
+from fakecri.core.faults.reading import RuleError
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load, Ramp, Steps
 from fakecri.core.processes import Process, Program, Signalled
@@ -22,6 +23,7 @@ __all__ = [
     "Program",
     "Ramp",
     "Recipe",
+    "RuleError",
     "Signalled",
     "Steps",
     "Stuck",

@@ -39,6 +39,11 @@ class ArmedRule:
         return self._armed.text
 
     @property
+    def hits(self) -> int:
+        """How many calls it has matched, whether it acted on them or not."""
+        return self._armed.hits
+
+    @property
     def fired(self) -> int:
         """On how many calls it has acted."""
         return self._armed.fired
@@ -51,8 +56,8 @@ class ArmedRule:
 
     def reset(self) -> None:
         """Begin again, with all counts at 0."""
-        with self._host.turn():
-            self._armed.reset()
+        with self._host.turn() as world:
+            world.faults.reset(self._armed)
 
     def disarm(self) -> None:
         """Take it back; harmless when that is done. A call that it holds up it still holds up."""

@@ -17,6 +17,7 @@ from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.system import PidNamespace, System, Uts
 
 if TYPE_CHECKING:
+    from fakecri.core.faults.subjects import KnownContainer, KnownPod
     from fakecri.core.oom import MemoryGuard
 
 
@@ -50,6 +51,8 @@ class Sandbox:
     resources: pb.LinuxContainerResources | None = None
     """As UpdatePodSandboxResources gave them."""
     memory_guard: "MemoryGuard | None" = None
+    known: "KnownPod | None" = None
+    """As rules see it, once they have asked."""
 
     @property
     def host_network(self) -> bool:
@@ -100,6 +103,8 @@ class Container:
     """What its processes live in, from its start on."""
     execs: list[Process] = field(default_factory=list)
     oom_events: int = 0
+    known: "KnownContainer | None" = None
+    """As rules see it, once they have asked."""
 
     @property
     def image_name(self) -> str:

@@ -53,6 +53,6 @@ def during(
 
 
 def _error(shot: Shot) -> CRIError:
-    code, text, *_ = shot.term.action.arguments
+    code, text, *_ = (*shot.term.action.arguments, "")
     # Not the test's own object, which may be used again and would gather tracebacks.
     return CRIError(str(text), Code(code))  # type: ignore[arg-type]  # the table of kinds says so

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fakecri.core.faults.kinds import find_misfit
-from fakecri.core.faults.misses import Misses, counted
+from fakecri.core.faults.misses import Calls, Requirement, closest, counted
 from fakecri.core.faults.printing import term_text, text_of
-from fakecri.core.faults.rules import Phase, Rule, Term
-from fakecri.core.faults.selectors import Values, compiled, values_of
+from fakecri.core.faults.rules import Condition, Phase, Rule, Term
+from fakecri.core.faults.selectors import compiled, is_changing, values_of
 from fakecri.core.faults.shots import Shot
-from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.subjects import Lookup, Subject
 from fakecri.core.faults.targets import expanded
 from fakecri.core.faults.triggers import Moment, Turn
 from fakecri.errors import UsageError
@@ -30,8 +30,9 @@ class Surroundings:
     """Virtual time since the runtime began."""
     seed: int
     recorder: "Recorder"
-    counts: Callable[[], Mapping[str, int]]
-    """How many calls of each RPC there were, from some moment on."""
+    calls: Callable[[str], Calls]
+    """The calls of an RPC while there were rules for it."""
+    lookup: Callable[[], Lookup]
     is_on: Callable[[str], bool]
     """Whether a switch is on."""
 
@@ -48,8 +49,11 @@ class Armed:
         self.dice = f"{around.seed}/{self.text}"
         """What its random numbers follow from, with the hit."""
         self._around = around
-        self._values = [self._values_of(each.key) for each in rule.selector]
-        self._tests = tuple(map(compiled, rule.selector, self._values))
+        lasting = [each for each in rule.selector if not is_changing(each.key)]
+        changing = [each for each in rule.selector if is_changing(each.key)]
+        self._requirements = [self._requirement(each) for each in (*lasting, *changing)]
+        tests = tuple(each.test for each in self._requirements)
+        self._lasting, self._changing = tests[: len(lasting)], tests[len(lasting) :]
         self._fitting = [self._rpcs_of(term) for term in rule.terms]
         self._start()
 
@@ -75,15 +79,15 @@ class Armed:
         self.calls: deque[CallRecord] = deque(maxlen=self._around.recorder.calls.maxlen)
         """Those calls; as many as the recorder keeps of all."""
         self._last: CallRecord | None = None
-        self._before = dict(self._around.counts())
+        self._before = {rpc: self._around.calls(rpc).count for rpc in self.rpcs}
         self._after: Mapping[str, int] | None = None
-        self._misses = Misses(self.rule.selector)
         self._turns = [Turn(term.when) for term in self.rule.terms]
         self._place = 0
         self._turns[0].begin(self._around.now_ns())
 
-    def _values_of(self, key: str) -> Values:
-        return self._numbers if key == "n" else values_of(key)
+    def _requirement(self, condition: Condition) -> Requirement:
+        values = self._numbers if condition.key == "n" else values_of(condition.key)
+        return Requirement(condition, values, compiled(condition, values))
 
     def _numbers(self, subject: Subject) -> tuple[str, ...]:
         return (str(subject.number - self._before.get(subject.call.rpc.name, 0)),)
@@ -91,20 +95,21 @@ class Armed:
     def reset(self) -> None:
         """Begin again, with all counts at 0."""
         self._start()
-        self._around.recorder.rule(self, "reset")
 
     def disarmed(self) -> None:
         """It is in force no longer: what comes from now on it has not seen."""
-        self._after = dict(self._around.counts())
-        self._around.recorder.rule(self, "disarmed")
+        self._after = self._counts()
+
+    def _counts(self) -> Mapping[str, int]:
+        return {rpc: self._around.calls(rpc).count for rpc in self.rpcs}
+
+    def may_match(self, subject: Subject) -> bool:
+        """Whether the conditions hold that hold for each call about the same thing, or for none."""
+        return all(test(subject) for test in self._lasting)
 
     def matches(self, subject: Subject) -> bool:
-        """Whether all conditions of its selector hold."""
-        for depth, test in enumerate(self._tests):
-            if not test(subject):
-                self._misses.add(depth, subject, self._values[depth])
-                return False
-        return True
+        """Whether the other conditions of its selector hold too."""
+        return all(test(subject) for test in self._changing)
 
     def due(self, call: "Call") -> int | None:
         """Count a call that matches; return the place of the term whose turn it is, if any."""
@@ -131,7 +136,7 @@ class Armed:
         """Whether it will never act again."""
         return self._turn() is None
 
-    def shot(self, place: int, subject: Subject) -> Shot | None:
+    def shot(self, place: int, call: "Call", subject: Subject) -> Shot | None:
         """Return the shot of a term on a call, unless its triggers are against it."""
         turn, around = self._turns[place], self._around
         moment = Moment(around.now_ns(), subject, self.hits, self.dice, place, around.is_on)
@@ -141,7 +146,7 @@ class Armed:
             turn.release()
             return None
         self.aimed += 1
-        return Shot(self, turn, place, subject.call)
+        return Shot(self, turn, place, call)
 
     def fired_on(self, shot: Shot, phase: Phase, effect: str) -> None:
         """Count and record an act of a shot of this rule."""
@@ -167,7 +172,7 @@ class Armed:
     def why_unfired(self) -> str:
         """Return why it has not acted: which call came closest, and what was against it."""
         if not self.hits:
-            return self._misses.report(self._seen())
+            return self._missed()
         matched = f"{counted(self.hits, 'call')} matched"
         if self._last is not None:
             matched += f", the last one call {self._last.serial}"
@@ -178,10 +183,17 @@ class Armed:
         terms = " -> ".join(map(term_text, self.rule.terms))
         return f"{matched}; the triggers let none through: {terms}"
 
-    def _seen(self) -> dict[str, int]:
-        """How many calls of each of its RPCs there were while it was in force."""
-        counts = self._around.counts() if self._after is None else self._after
-        seen = {rpc: counts.get(rpc, 0) - self._before.get(rpc, 0) for rpc in self.rpcs}
-        return {rpc: count for rpc, count in seen.items() if count} or dict.fromkeys(
-            self.rpcs[:1], 0
-        )
+    def _missed(self) -> str:
+        """Return how many calls came, and how close the closest did."""
+        until = self._counts() if self._after is None else self._after
+        seen = {rpc: until[rpc] - self._before[rpc] for rpc in self.rpcs}
+        came = {rpc: count for rpc, count in seen.items() if count} or {self.rpcs[0]: 0}
+        counts = ", ".join(counted(count, f"{rpc} call") for rpc, count in came.items())
+        past = [
+            call
+            for rpc in self.rpcs
+            for call in self._around.calls(rpc).last(self._before[rpc], until[rpc])
+        ]
+        past.sort(key=lambda call: call.serial)
+        wanted, nearest = closest(self._requirements, past, self._around.lookup())
+        return f"{counts}, none with {wanted}; closest: {nearest}" if nearest else counts

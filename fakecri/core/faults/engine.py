@@ -4,17 +4,27 @@ Rules are asked in the order of their phases, and within a phase in the order in
 armed. The first that ends a call before the runtime sees it hides it from those behind it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fakecri.core.faults.armed import Armed, Surroundings
 from fakecri.core.faults.grammar import checked, is_switch
 from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.misses import Calls
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.core.faults.shots import Shot
-from fakecri.core.faults.subjects import Lookup, Subject
+from fakecri.core.faults.subjects import (
+    FINDERS,
+    NO_VERDICT,
+    Found,
+    KnownContainer,
+    KnownPod,
+    Lookup,
+    Subject,
+    Verdict,
+)
 from fakecri.errors import Code, CRIError, UsageError
-from fakecri.rpcs import RPCS
+from fakecri.rpcs import RPCS, Rpc
 
 if TYPE_CHECKING:
     from fakecri.core.pipeline import Call
@@ -28,11 +38,12 @@ _ORDER = {
 
 
 class _Bucket:
-    """The rules for one RPC, and how many calls of it came while there were any."""
+    """The rules for one RPC, and the calls of it that came while there were any."""
 
-    def __init__(self) -> None:
+    def __init__(self, rpc: Rpc) -> None:
         self.rules: list[Armed] = []
-        self.count = 0
+        self.find = FINDERS[rpc.name]
+        self.calls = Calls(rpc)
 
 
 class Faults:
@@ -47,18 +58,23 @@ class Faults:
         self.armed: list[Armed] = []
         self.switches: set[str] = set()
         """Those that are on: what `while paused` asks for."""
+        self._version = object()
+        """Another one whenever rules change, so that nobody goes by what he thought of before."""
+        self._nothing: Verdict = NO_VERDICT
+        """The verdict on what is no thing."""
         self._buckets: dict[str, _Bucket] = {}
         self._flying: dict[int, tuple[Call, tuple[Shot, ...]]] = {}
         self._around = Surroundings(
             now_ns=lambda: scheduler.now_ns - self._began_ns,
             seed=seed,
             recorder=recorder,
-            counts=self._counts,
+            calls=self._calls,
+            lookup=lambda: self.lookup,
             is_on=self.switches.__contains__,
         )
 
-    def _counts(self) -> Mapping[str, int]:
-        return {rpc: bucket.count for rpc, bucket in self._buckets.items()}
+    def _calls(self, rpc: str) -> Calls:
+        return self._bucket(rpc).calls
 
     def arm(self, rule: Rule, *, fleeting: bool = False) -> Armed:
         """Put a rule in force, behind those that are. A `fleeting` one goes once it is used up.
@@ -68,9 +84,24 @@ class Faults:
         armed = Armed(checked(rule), self._around, fleeting=fleeting)
         self.armed.append(armed)
         for rpc in armed.rpcs:
-            self._buckets.setdefault(rpc, _Bucket()).rules.append(armed)
-        self._around.recorder.rule(armed, "armed")
+            self._bucket(rpc).rules.append(armed)
+        self._changed(armed, "armed")
         return armed
+
+    def _bucket(self, rpc: str) -> _Bucket:
+        bucket = self._buckets.get(rpc)
+        if bucket is None:
+            bucket = self._buckets[rpc] = _Bucket(RPCS[rpc])
+        return bucket
+
+    def reset(self, armed: Armed) -> None:
+        """Let a rule begin again, with all counts at 0."""
+        armed.reset()
+        self._changed(armed, "reset")
+
+    def _changed(self, armed: Armed, did: str) -> None:
+        self._version = object()
+        self._around.recorder.rule(armed, did)
 
     def disarm(self, armed: Armed) -> None:
         """Take a rule back; harmless when that is done. What it holds up it still holds up."""
@@ -80,6 +111,7 @@ class Faults:
         for rpc in armed.rpcs:
             self._buckets[rpc].rules.remove(armed)
         armed.disarmed()
+        self._changed(armed, "disarmed")
 
     def switch(self, name: str, *, on: bool) -> None:
         """Turn on or off what `while NAME` asks for. UsageError where that is no name."""
@@ -106,13 +138,50 @@ class Faults:
         bucket = self._buckets.get(call.rpc.name)
         if bucket is None or not bucket.rules:
             return ()
-        bucket.count += 1
-        subject = Subject(call, self.lookup, bucket.count)
-        matching = [armed for armed in bucket.rules if armed.matches(subject)]
-        shots = _shots(matching, subject) if matching else ()
+        found = bucket.find(call.request, self.lookup)
+        number = bucket.calls.add(call, found)
+        matching = self._matching(bucket, call, number, found)
+        if not matching:
+            return ()
+        shots = _shots(call, *matching)
         if shots:
             self._flying[id(call.request)] = (call, shots)
         return shots
+
+    def _matching(
+        self, bucket: _Bucket, call: "Call", number: int, found: Found
+    ) -> tuple[list[Armed], Subject] | None:
+        """Return the rules that match a call, if there are any, and what it is about."""
+        container, pod, is_lasting = found
+        candidates: Sequence[Armed] = bucket.rules
+        if is_lasting:
+            candidates = self._candidates(container or pod, call, found)
+        if not candidates:
+            return None
+        rpc, subject = call.rpc.name, Subject(call, self.lookup, number, found)
+        matching = [
+            armed
+            for armed in candidates
+            if rpc in armed.rpcs
+            and (is_lasting or armed.may_match(subject))
+            and armed.matches(subject)
+        ]
+        return (matching, subject) if matching else None
+
+    def _candidates(
+        self, thing: KnownContainer | KnownPod | None, call: "Call", found: Found
+    ) -> Sequence[Armed]:
+        """Return the rules, for any RPC, that may match calls about a thing."""
+        version, candidates = self._nothing if thing is None else thing.verdict
+        if version is self._version:
+            return candidates
+        subject = Subject(call, self.lookup, 0, found)
+        candidates = tuple(armed for armed in self.armed if armed.may_match(subject))
+        if thing is None:
+            self._nothing = (self._version, candidates)
+        else:
+            thing.verdict = (self._version, candidates)
+        return candidates
 
     def flying(self, request: object) -> "tuple[Call, tuple[Shot, ...]] | None":
         """Return the call with this request, and its shots, if it has any and is under way."""
@@ -132,12 +201,12 @@ class Faults:
             armed.reconnect()
 
 
-def _shots(matching: list[Armed], subject: Subject) -> tuple[Shot, ...]:
-    due = [(place, armed) for armed in matching if (place := armed.due(subject.call)) is not None]
+def _shots(call: "Call", matching: list[Armed], subject: Subject) -> tuple[Shot, ...]:
+    due = [(place, armed) for armed in matching if (place := armed.due(call)) is not None]
     due.sort(key=lambda each: _ORDER[each[1].rule.terms[each[0]].phase])  # it is stable
     shots: list[Shot] = []
     for at, (place, armed) in enumerate(due, 1):
-        shot = armed.shot(place, subject)
+        shot = armed.shot(place, call, subject)
         if shot is None:
             continue
         shots.append(shot)

@@ -4,8 +4,12 @@ from fakecri.core.faults.subjects import KnownContainer, KnownPod
 from fakecri.core.image_store import AmbiguousDigest, ImageStore
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.references import find_normalised
+from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.store import Store
 from fakecri.errors import CRIError
+
+_CONTAINER_STATES = {state: state.name.lower() for state in ContainerState}
+_SANDBOX_STATES = {state: state.name.lower() for state in SandboxState}
 
 
 class StoreLookup:
@@ -43,29 +47,35 @@ class StoreLookup:
 
 
 def _pod(sandbox: Sandbox) -> KnownPod:
-    metadata = sandbox.config.metadata
-    return KnownPod(
-        id=sandbox.id,
-        name=metadata.name,
-        namespace=metadata.namespace,
-        uid=metadata.uid,
-        attempt=metadata.attempt,
-        handler=sandbox.runtime_handler,
-        state=sandbox.state.name.lower(),
-        labels=sandbox.config.labels,
-        annotations=sandbox.config.annotations,
-    )
+    known = sandbox.known
+    if known is None:
+        metadata = sandbox.config.metadata
+        known = sandbox.known = KnownPod(
+            id=sandbox.id,
+            name=metadata.name,
+            namespace=metadata.namespace,
+            uid=metadata.uid,
+            attempt=metadata.attempt,
+            handler=sandbox.runtime_handler,
+            labels=sandbox.config.labels,
+            annotations=sandbox.config.annotations,
+        )
+    known.state = _SANDBOX_STATES[sandbox.state]
+    return known
 
 
 def _container(container: Container) -> KnownContainer:
-    metadata = container.config.metadata
-    return KnownContainer(
-        id=container.id,
-        name=metadata.name,
-        attempt=metadata.attempt,
-        state=container.state.name.lower(),
-        labels=container.config.labels,
-        annotations=container.config.annotations,
-        images=tuple(dict.fromkeys((container.config.image.image, *container.image_names))),
-        pod=_pod(container.parent),
-    )
+    known = container.known
+    if known is None:
+        metadata = container.config.metadata
+        known = container.known = KnownContainer(
+            id=container.id,
+            name=metadata.name,
+            attempt=metadata.attempt,
+            labels=container.config.labels,
+            annotations=container.config.annotations,
+            images=tuple(dict.fromkeys((container.config.image.image, *container.image_names))),
+            pod=_pod(container.parent),
+        )
+    known.state = _CONTAINER_STATES[container.state]
+    return known

@@ -1,51 +1,99 @@
 """Why a rule did not act: how many calls came, which was the closest, and what was against it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
 
 from fakecri.core.faults.conditions import NUMERIC
 from fakecri.core.faults.printing import condition_text
 from fakecri.core.faults.rules import Condition
-from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.selectors import Test, Values
+from fakecri.core.faults.subjects import Found, Lookup, Subject
+from fakecri.rpcs import Rpc
 
-_KEPT = 16
-"""Calls that are remembered, of those that came equally close."""
+if TYPE_CHECKING:
+    from fakecri.core.pipeline import Call, Metadata
+
+KEPT_CALLS = 64
+"""How many calls of an RPC are looked at for the closest: the last ones."""
 
 
-class Misses:
-    """The calls that failed at the furthest of a rule's conditions."""
+@dataclass(slots=True)
+class Past:
+    """A call that was, as far as it is needed to say why a rule did not match it."""
 
-    def __init__(self, conditions: Sequence[Condition]) -> None:
-        self._conditions = conditions
-        self._depth = -1
-        self._closest: list[tuple[int, tuple[str, ...]]] = []
+    rpc: Rpc
+    request: Any
+    peer: str
+    metadata: "Metadata"
+    serial: int
+    number: int
+    found: Found
+    state: str
 
-    def add(
-        self, depth: int, subject: Subject, values: Callable[[Subject], tuple[str, ...]]
-    ) -> None:
-        """Note that a call failed at the condition at `depth`, given the values it has there."""
-        if depth < self._depth or (depth == self._depth and len(self._closest) >= _KEPT):
-            return
-        if depth > self._depth:
-            self._depth, self._closest = depth, []
-        record = subject.call.record
-        self._closest.append((record.serial if record else 0, values(subject)))
 
-    def report(self, seen: Mapping[str, int]) -> str:
-        """Return `12 PullImage calls, none with image=*nginx*; closest: call 7, image=redis`."""
-        calls = ", ".join(counted(count, f"{rpc} call") for rpc, count in seen.items())
-        if self._depth < 0:
-            return calls
-        wanted = ", ".join(condition_text(each) for each in self._conditions[: self._depth + 1])
-        condition = self._conditions[self._depth]
-        serial, values = max(self._closest, key=lambda each: _likeness(condition, each[1]))
-        shown = (
-            f"{condition.key}={_nearest(condition, values)}"
-            if values
-            else (f"which has no {condition.key}")
+class Calls:
+    """The calls of one RPC, counted, and the last ones."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self.count = 0
+        self._rpc = rpc
+        self._last: deque[tuple[Any, ...]] = deque(maxlen=KEPT_CALLS)
+
+    def add(self, call: "Call", found: Found) -> int:
+        """Count a call; return its number."""
+        self.count += 1
+        container, pod, _ = found
+        state = (container and container.state) or (pod and pod.state)
+        serial = call.record.serial if call.record else 0
+        self._last.append(
+            (call.request, call.peer, call.metadata, serial, self.count, found, state or "")
         )
-        return f"{calls}, none with {wanted}; closest: call {serial}, {shown}"
+        return self.count
+
+    def last(self, after: int, until: int) -> list[Past]:
+        """Return those that are remembered, of the ones with numbers above `after`."""
+        past = [Past(self._rpc, *each) for each in self._last]
+        return [each for each in past if after < each.number <= until]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A condition of a rule, ready to be tested."""
+
+    condition: Condition
+    values: Values
+    test: Test
+
+
+def closest(
+    requirements: Sequence[Requirement], calls: Iterable[Past], lookup: Lookup
+) -> tuple[str, str]:
+    """Return what no call fulfilled, and the call that came closest: which, and why it did not."""
+    best: tuple[int, float, Past, tuple[str, ...]] | None = None
+    for call in calls:
+        subject = Subject(
+            call, lookup, call.number, call.found, {"state": (call.state,) if call.state else ()}
+        )
+        depth = next(
+            (depth for depth, each in enumerate(requirements) if not each.test(subject)), None
+        )
+        if depth is None:
+            continue
+        values = requirements[depth].values(subject)
+        rank = (depth, _likeness(requirements[depth].condition, values))
+        if best is None or rank > best[:2]:
+            best = (*rank, call, values)
+    if best is None:
+        return "", ""
+    depth, _, call, values = best
+    wanted = ", ".join(condition_text(each.condition) for each in requirements[: depth + 1])
+    condition = requirements[depth].condition
+    shown = f"{condition.key}={_nearest(condition, values)}" if values else ""
+    return wanted, f"call {call.serial}, {shown or f'which has no {condition.key}'}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from fakecri.core.faults.fields import FieldError, field_getter
 from fakecri.core.faults.patterns import glob_matcher, is_glob, regex_matcher
 from fakecri.core.faults.rules import Condition
-from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.subjects import CHANGING, KEYS, Subject
 
 Values: TypeAlias = Callable[[Subject], tuple[str, ...]]
 Test: TypeAlias = Callable[[Subject], bool]
@@ -25,6 +25,11 @@ _COMPARISONS = {
 }
 
 
+def is_changing(key: str) -> bool:
+    """Whether a key may have another value in the next call about the same thing."""
+    return key in CHANGING or key.startswith("req.")
+
+
 def values_of(key: str) -> Values:
     """Return the function from a subject to its values for a key."""
     if key.startswith("label."):
@@ -33,7 +38,15 @@ def values_of(key: str) -> Values:
         return lambda subject: subject.marks("annotations", key.removeprefix("ann."))
     if key.startswith("req."):
         return _field(key.removeprefix("req."))
-    return lambda subject: subject.get(key)
+    find = KEYS[key]
+
+    def values(subject: Subject) -> tuple[str, ...]:
+        found = subject.values.get(key)  # Subject.get without one more call
+        if found is None:
+            found = subject.values[key] = find(subject)
+        return found
+
+    return values
 
 
 def compiled(condition: Condition, values: Values) -> Test:

@@ -5,21 +5,28 @@ Ids lead there through a Lookup: the store, or what a proxy has learned from the
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.references import written_forms
+from fakecri.rpcs import RPCS, Rpc
 
 if TYPE_CHECKING:
-    from fakecri.core.pipeline import Call
+    from fakecri.core.faults.armed import Armed
+    from fakecri.core.pipeline import Metadata
 
 STATES = ("created", "running", "exited", "unknown", "ready", "notready", "removed")
 """Of the container or else the sandbox that a call is about, before it; `removed`: not there."""
 
+Verdict: TypeAlias = "tuple[object, tuple[Armed, ...]]"
+"""As of when, and which rules may match calls about a thing."""
+NO_VERDICT: Verdict = (None, ())
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(slots=True, eq=False)
 class KnownPod:
-    """A pod sandbox as far as it is known. What is not known is empty."""
+    """A pod sandbox as far as it is known. What is not known is empty. Only `state` changes."""
 
     id: str = ""
     name: str = ""
@@ -30,9 +37,10 @@ class KnownPod:
     state: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    verdict: Verdict = field(default=NO_VERDICT, init=False)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class KnownContainer:
     """A container, likewise."""
 
@@ -45,10 +53,35 @@ class KnownContainer:
     images: tuple[str, ...] = ()
     """All names and the id of its image."""
     pod: KnownPod | None = None
+    verdict: Verdict = field(default=NO_VERDICT, init=False)
+
+
+class Asked(Protocol):
+    """What is looked at of a call."""
+
+    @property
+    def rpc(self) -> Rpc:
+        """Its RPC."""
+
+    @property
+    def request(self) -> Any:
+        """Its request."""
+
+    @property
+    def peer(self) -> str:
+        """Who called."""
+
+    @property
+    def metadata(self) -> "Metadata":
+        """What the client sent beside."""
 
 
 class Lookup(Protocol):
-    """Who knows the things that requests name. Ids may be shortened as clients may shorten them."""
+    """Who knows the things that requests name. Ids may be shortened as clients may shorten them.
+
+    It may give the same object each time, with its state brought up to date: that is quick, since
+    what rules think of a thing is kept with it.
+    """
 
     def find_pod(self, id_: str) -> KnownPod | None:
         """Return a pod sandbox, or None."""
@@ -61,40 +94,38 @@ class Lookup(Protocol):
 
 
 class Subject:
-    """What one call is about, found out when it is first asked for."""
+    """What one call is about."""
 
-    __slots__ = ("_container", "_known", "_lookup", "_pod", "_values", "call", "number")
+    __slots__ = ("call", "container", "lookup", "number", "pod", "values")
 
-    def __init__(self, call: "Call", lookup: Lookup, number: int = 0) -> None:
+    def __init__(
+        self,
+        call: "Asked",
+        lookup: Lookup,
+        number: int = 0,
+        found: "Found | None" = None,
+        values: dict[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        """`found`, where that is known, and `values` by their keys, as far as they are."""
         self.call = call
+        self.lookup = lookup
         self.number = number
         """How many calls of its RPC there were since the first rule for it, with this one."""
-        self._lookup = lookup
-        self._known = False
-        self._pod: KnownPod | None = None
-        self._container: KnownContainer | None = None
-        self._values: dict[str, tuple[str, ...]] = {}
-
-    @property
-    def pod(self) -> KnownPod | None:
-        """The pod that it is about, itself or by its container."""
-        self._find()
-        return self._pod
-
-    @property
-    def container(self) -> KnownContainer | None:
+        container, pod, _ = found or FINDERS[call.rpc.name](call.request, lookup)
+        self.container: KnownContainer | None = container
         """The container that it is about."""
-        self._find()
-        return self._container
+        self.pod: KnownPod | None = pod
+        """The pod that it is about, itself or by its container."""
+        self.values: dict[str, tuple[str, ...]] = {} if values is None else values
+        """By key, what has been asked."""
 
     @property
     def images(self) -> tuple[str, ...]:
         """All names of the image that it is about, itself or by its container."""
         reference = _reference(self.call.request)
         if reference:
-            return self._lookup.image_names(reference)
-        container = self.container
-        return container.images if container else ()
+            return self.lookup.image_names(reference)
+        return self.container.images if self.container else ()
 
     @property
     def identity(self) -> str:
@@ -107,9 +138,9 @@ class Subject:
 
     def get(self, key: str) -> tuple[str, ...]:
         """Return the values of a key of KEYS; none where there is nothing to say."""
-        values = self._values.get(key)
+        values = self.values.get(key)
         if values is None:
-            values = self._values[key] = KEYS[key](self)
+            values = self.values[key] = KEYS[key](self)
         return values
 
     def marks(self, of: str, key: str) -> tuple[str, ...]:
@@ -119,58 +150,97 @@ class Subject:
                 return (getattr(each, of)[key],)
         return ()
 
-    def _find(self) -> None:
-        if self._known:
-            return
-        self._known = True
-        request = self.call.request
-        self._container = _container(request, self._lookup)
-        if self._container is not None:
-            self._pod = self._container.pod
-        else:
-            self._pod = _pod(request, self._lookup)
+
+Found: TypeAlias = tuple[KnownContainer | None, KnownPod | None, bool]
+"""What a request is about, and whether the next call about the same is about all the same."""
+Finder: TypeAlias = Callable[[Any, Lookup], Found]
 
 
-def _container(request: Any, lookup: Lookup) -> KnownContainer | None:
-    if isinstance(request, pb.CreateContainerRequest):
-        return described_container(request, _pod(request, lookup))
-    id_ = getattr(request, "container_id", "")
-    if not id_ and isinstance(request, _CONTAINER_FILTERS):
-        id_ = request.filter.id
+def _by_container(request: Any, lookup: Lookup) -> Found:
+    return _container(request.container_id, lookup)
+
+
+def _by_container_filter(request: Any, lookup: Lookup) -> Found:
+    if request.filter.id:
+        return _container(request.filter.id, lookup)
+    return _pod(request.filter.pod_sandbox_id, lookup)
+
+
+def _by_pod(request: Any, lookup: Lookup) -> Found:
+    return _pod(request.pod_sandbox_id, lookup)
+
+
+def _by_pod_filter(request: Any, lookup: Lookup) -> Found:
+    return _pod(request.filter.id, lookup)
+
+
+def _container(id_: str, lookup: Lookup) -> Found:
     if not id_:
-        return None
-    return lookup.find_container(id_) or KnownContainer(id=id_, state="removed")
+        return None, None, True
+    known = lookup.find_container(id_)
+    if known is None:
+        return KnownContainer(id=id_, state="removed"), None, False
+    return known, known.pod, True
 
 
-def _pod(request: Any, lookup: Lookup) -> KnownPod | None:
-    id_ = getattr(request, "pod_sandbox_id", "")
-    if not id_ and isinstance(request, _POD_FILTERS):
-        id_ = request.filter.id
-    if not id_ and isinstance(request, _CONTAINER_FILTERS):
-        id_ = request.filter.pod_sandbox_id
-    known = lookup.find_pod(id_) if id_ else None
-    if known is not None:
-        return known
-    if isinstance(request, pb.RunPodSandboxRequest | pb.RestorePodRequest):
-        return described_pod(request.config, request.runtime_handler)
-    described = isinstance(request, pb.CreateContainerRequest | pb.PullImageRequest)
-    if described and request.HasField("sandbox_config"):
-        return described_pod(request.sandbox_config, id_=id_)
-    return KnownPod(id=id_, state="removed") if id_ else None
+def _pod(id_: str, lookup: Lookup) -> Found:
+    if not id_:
+        return None, None, True
+    known = lookup.find_pod(id_)
+    if known is None:
+        return None, KnownPod(id=id_, state="removed"), False
+    return None, known, True
 
 
-_POD_FILTERS = (
-    pb.ListPodSandboxRequest
-    | pb.StreamPodSandboxesRequest
-    | pb.ListPodSandboxStatsRequest
-    | pb.StreamPodSandboxStatsRequest
-)
-_CONTAINER_FILTERS = (
-    pb.ListContainersRequest
-    | pb.StreamContainersRequest
-    | pb.ListContainerStatsRequest
-    | pb.StreamContainerStatsRequest
-)
+def _by_pod_config(request: Any, _lookup: Lookup) -> Found:
+    return None, described_pod(request.config, request.runtime_handler), False
+
+
+def _by_container_config(request: Any, lookup: Lookup) -> Found:
+    pod = lookup.find_pod(request.pod_sandbox_id) if request.pod_sandbox_id else None
+    if pod is None:
+        pod = described_pod(request.sandbox_config, id_=request.pod_sandbox_id)
+    return described_container(request, pod), pod, False
+
+
+def _by_image(_request: Any, _lookup: Lookup) -> Found:
+    return None, None, False
+
+
+def _by_pull(request: Any, _lookup: Lookup) -> Found:
+    described = request.HasField("sandbox_config")
+    return None, described_pod(request.sandbox_config) if described else None, False
+
+
+def _by_nothing(_request: Any, _lookup: Lookup) -> Found:
+    return None, None, True
+
+
+def _finder(rpc: Rpc) -> Finder:
+    """Return how the things are found that requests of a type are about."""
+    fields = rpc.request.DESCRIPTOR.fields_by_name
+    if "container_id" in fields:
+        return _by_container
+    if "config" in fields:
+        return _by_container_config if "sandbox_config" in fields else _by_pod_config
+    if "pod_sandbox_id" in fields:
+        return _by_pod
+    if "image" in fields:
+        return _by_pull if "sandbox_config" in fields else _by_image
+    kind = fields["filter"].message_type if "filter" in fields else None
+    return _FILTERS.get(kind.name, _by_nothing) if kind is not None else _by_nothing
+
+
+_FILTERS: Mapping[str, Finder] = {
+    "ContainerFilter": _by_container_filter,
+    "ContainerStatsFilter": _by_container_filter,
+    "PodSandboxFilter": _by_pod_filter,
+    "PodSandboxStatsFilter": _by_pod_filter,
+    "ImageFilter": _by_image,
+}
+
+FINDERS: Mapping[str, Finder] = {name: _finder(rpc) for name, rpc in RPCS.items()}
+"""By the names of RPCs."""
 
 
 def described_pod(config: pb.PodSandboxConfig, handler: str = "", id_: str = "") -> KnownPod:
@@ -241,12 +311,18 @@ def _ids(subject: Subject) -> tuple[str, ...]:
 
 
 def _states(subject: Subject) -> tuple[str, ...]:
-    thing = subject.container or subject.pod
-    return (thing.state,) if thing and thing.state else ()
+    """The container's, or that of the sandbox of one that is not there yet."""
+    states = [thing.state for thing in (subject.container, subject.pod) if thing and thing.state]
+    return tuple(states[:1])
 
 
 def _image_forms(subject: Subject) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(form for name in subject.images for form in written_forms(name)))
+    return _all_forms(subject.images)
+
+
+@lru_cache(maxsize=1024)
+def _all_forms(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(form for name in names for form in written_forms(name)))
 
 
 def _peers(subject: Subject) -> tuple[str, ...]:
@@ -269,3 +345,6 @@ KEYS: Mapping[str, Callable[[Subject], tuple[str, ...]]] = {
     "n": lambda subject: (str(subject.number),),
 }
 """What a selector can ask of a subject, beside labels, annotations and fields of the request."""
+
+CHANGING = frozenset({"peer", "state", "n"})
+"""Those whose values may be others in the next call about the same thing; fields are so too."""
