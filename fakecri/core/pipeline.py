@@ -232,6 +232,11 @@ def _handle(world: World, call: Call, record: CallRecord) -> Waits[Message | Non
 
     if world.upstream is not None:
         return (yield from world.upstream.forward(call, send))
+    return (yield from handle(world, call, send))
+
+
+def handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
+    """Have a call answered by the handler of this world; messages of a stream go to `send`."""
     if world.locks:
         yield from world.locks.free(call.rpc.name, call.request)
     handler = HANDLERS[call.rpc.name]

@@ -2,12 +2,14 @@
 
 from fakecri.replay.comparing import Choices, Comparison, Difference, compare
 from fakecri.replay.ignoring import Ignore, parse_ignored, parse_paths
+from fakecri.replay.serving import Replay
 
 __all__ = [
     "Choices",
     "Comparison",
     "Difference",
     "Ignore",
+    "Replay",
     "compare",
     "parse_ignored",
     "parse_paths",

@@ -7,9 +7,7 @@ from typing import Any
 
 from fakecri.replay.comparing import Comparison, Difference
 from fakecri.replay.ignoring import Ignored
-from fakecri.replay.trees import ABSENT, Value, display
-
-_LONG = 400
+from fakecri.replay.trees import ABSENT, display, short
 
 
 def text_report(
@@ -35,14 +33,7 @@ def _place(sign: str, number: int | None) -> str:
 
 def _sides(difference: Difference) -> Iterator[str]:
     for sign, side in (("-", difference.left), ("+", difference.right)):
-        yield f"{sign}{difference.path}: {_short(side)}"
-
-
-def _short(side: Value) -> str:
-    if side is ABSENT:
-        return "nothing"
-    text = json.dumps(display(side), ensure_ascii=False, sort_keys=True)
-    return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"
+        yield f"{sign}{difference.path}: {short(side)}"
 
 
 def json_report(

@@ -1,5 +1,6 @@
 """Where two normalised messages differ: paths, and what stands there on either side."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -172,3 +173,14 @@ def _shown(part: str | Token) -> str:
         return part.shown
     text = part.text.removeprefix("sha256:")
     return f"<{part.kind.value} {text if part.kind not in LASTING else text[:12]}>"
+
+
+_LONG = 400
+
+
+def short(side: Value) -> str:
+    """Return what stands on a side in one line, cut where it is long."""
+    if side is ABSENT:
+        return "nothing"
+    text = json.dumps(display(side), ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= _LONG else f"{text[:_LONG]}... ({len(text)} characters)"

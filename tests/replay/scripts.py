@@ -37,8 +37,10 @@ def scripts() -> st.SearchStrategy[list[Step]]:
 class Client:
     """Plays a script on a node, whatever it is answered; keeps the answers."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, salt: int = 0) -> None:
+        """`salt`: what the uids of its pods are made of."""
         self._node = node
+        self._salt = salt
         self._sandboxes: list[tuple[str, str]] = []
         self._containers: list[str] = []
         self.answers: list[str] = []
@@ -66,7 +68,7 @@ class Client:
 
     def _run(self, step: Step) -> object:
         name = f"web-{step.number}"
-        uid = f"00000000-0000-4000-8000-{step.number:012x}"
+        uid = f"{self._salt:08x}-0000-4000-8000-{step.number:012x}"
         config = sandbox_config(name, labels={"app": "x", "io.kubernetes.pod.uid": uid})
         config.metadata.uid = uid
         answer = self._node.runtime.RunPodSandbox(pb.RunPodSandboxRequest(config=config))
