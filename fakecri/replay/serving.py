@@ -4,24 +4,21 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
-from fakecri.core.recorder import CallRecord
 from fakecri.core.recording import RecordedCall, Recording
 from fakecri.errors import UsageError
-from fakecri.host import Host, open_host
+from fakecri.host import open_host
+from fakecri.laboratory import Laboratory
+from fakecri.loops import LoopThread
 from fakecri.pace import Manual, Pace, parse_pace
+from fakecri.relay import Relay
 from fakecri.replay.episodes import Episodes
 from fakecri.replay.files import read_recording, unreadable
 from fakecri.replay.playback import Handlers, Playback
 from fakecri.replay.tape import Tape
-from fakecri.services import ImageClient, RuntimeClient
-from fakecri.stub import service_stub
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
     from fakecri.server import Server
 
 Sink: TypeAlias = Callable[[str], object]
@@ -29,7 +26,7 @@ Sink: TypeAlias = Callable[[str], object]
 MODES = ("none", "once", "new_episodes", "all")
 
 
-class Replay:
+class Replay(Laboratory):
     """Serves a recording: a stub-like object, and a host behind it that a Server can serve.
 
     Modes, as those of VCR: `none` answers what was recorded, and refuses all else with ABORTED and
@@ -43,49 +40,58 @@ class Replay:
         path: Path | str,
         *,
         mode: str = "none",
+        upstream: str = "",
         repeat: str = "reads",
         delays: bool = False,
-        seed: int = 0,
         pace: Pace | str = "",
         record: TextIO | None = None,
     ) -> None:
         """`path` is the recording's file.
 
-        `repeat` says what may be answered again when all that was recorded has been given: `never`,
-        `reads` or `always`. With `delays` answers take as long as they took. What is not on the
-        recording is answered by a fakecri of its own, with `seed`. Time begins where the recording
-        did, and passes by `pace`: `autojump`, if nothing else is said. `record` gets a recording of
-        this run. UsageError for what cannot be.
+        What is not on it is answered by the runtime that listens at `upstream`, or by a fakecri of
+        its own. `repeat` says what may be answered again when all that was recorded has been given:
+        `never`, `reads` or `always`. With `delays` answers take as long as they took. Time begins
+        where the recording did, and passes by `pace`: `autojump`, if nothing else is said, and
+        `rate` with an upstream. `record` gets a recording of this run. UsageError for what cannot
+        be.
         """
         if mode not in MODES:
             raise UsageError(f"{mode!r} is no mode: {', '.join(MODES)}")
+        if upstream and mode == "none":
+            raise UsageError("in mode none nobody else is asked: an upstream is for another mode")
         self._path = Path(path)
         self._ends = ExitStack()
         before = None if mode == "all" else self._read(required=mode == "none")
         self._tape = Tape(before, repeat) if before is not None else None
-        time = _pace(pace, before.header.t if before is not None else None)
         self._episodes: Episodes | None = None
+        self._relay = Relay(upstream) if upstream else None
+        self._thread: LoopThread | None = None
+        time = _pace(pace or ("rate" if upstream else ""), before)
         sinks: list[Sink] = [record.write] if record else []
         if before is None:
             sinks.append(self._new_file())
         elif mode == "new_episodes":
             self._episodes = Episodes(before, self._end_of_file(before))
             sinks.append(self._episodes.take)
-        self._host = open_host(seed=seed, pace=time, record=_sink(sinks))
-        falls_back = before is None or mode == "new_episodes"
+        super().__init__(open_host(seed=_seed(before), pace=time, record=_sink(sinks)))
+        try:
+            self._begin(falls_back=before is None or mode == "new_episodes", delays=delays)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, *, falls_back: bool, delays: bool) -> None:
         world = self._host.world
-        self._playback = Playback(
+        if self._relay is not None:
+            self._thread = LoopThread()
+            self._thread.run(self._relay.open(self._host))
+        world.upstream = self._playback = Playback(
             world,
             self._tape,
-            Handlers(world) if falls_back else None,
+            (self._relay or Handlers(world)) if falls_back else None,
             asked=self._episodes.want if self._episodes else None,
             delays=delays,
         )
-        world.upstream = self._playback
-        self.runtime = cast("RuntimeServiceStub", service_stub(self._host, "RuntimeService"))
-        self.images = cast("ImageServiceStub", service_stub(self._host, "ImageService"))
-        self.runtime_service = RuntimeClient(self.runtime)
-        self.image_service = ImageClient(self.images)
 
     # Files.
 
@@ -127,17 +133,6 @@ class Replay:
     # What a test can ask.
 
     @property
-    def host(self) -> Host:
-        """What the faces share."""
-        return self._host
-
-    @property
-    def calls(self) -> list[CallRecord]:
-        """Every call so far, in the order of their arrival."""
-        with self._host.turn() as world:
-            return list(world.recorder.calls)
-
-    @property
     def unmatched(self) -> list[str]:
         """What was refused because nothing like it was recorded, a sentence each."""
         with self._host.turn():
@@ -149,37 +144,42 @@ class Replay:
         with self._host.turn():
             return self._tape.unplayed if self._tape is not None else []
 
+    def server(self, address: str) -> "Server":
+        """Return a server of it at `unix:///path` or a loopback address, not open yet."""
+        from fakecri.server import Server  # noqa: PLC0415  # most tests never need gRPC's server
+
+        return Server(self._host, address, self._relay, self._thread)
+
     @contextmanager
     def serve(self, address: str) -> "Iterator[Server]":
         """Serve on `unix:///path` or a loopback address while the context lasts."""
-        from fakecri.server import Server  # noqa: PLC0415  # most tests never need gRPC's server
-
-        with Server(self._host, address) as server:
+        with self.server(address) as server:
             yield server
 
     def close(self) -> None:
         """End every call in flight, and the file; harmless when closed."""
-        self._host.close()
+        super().close()
+        thread, self._thread = self._thread, None
+        if thread is not None and self._relay is not None:
+            thread.run(self._relay.close())
+            thread.close()
         self._ends.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: "TracebackType | None",
-    ) -> None:
-        self.close()
-
-
-def _pace(pace: Pace | str, start_ns: int | None) -> Pace:
+def _pace(pace: Pace | str, before: Recording | None) -> Pace:
     if not isinstance(pace, str):
         return pace
-    if not pace:
-        return Manual(jumps=True) if start_ns is None else Manual(jumps=True, start_ns=start_ns)
-    return parse_pace(pace)
+    if before is None:
+        return parse_pace(pace or "autojump")
+    return Manual(jumps=True, start_ns=before.header.t) if not pace else parse_pace(pace)
+
+
+def _seed(before: Recording | None) -> int:
+    """Return a seed that no id in the recording comes from."""
+    if before is None:
+        return 0
+    last = before.records[-1] if before.records else before.header
+    return int(before.header.facts["seed"]) + last.n + 1
 
 
 class _Sinks:
