@@ -34,7 +34,15 @@ def directory() -> Iterator[Path]:
 
 @contextmanager
 def replaying(directory: Path, *options: object) -> Iterator["subprocess.Popen[str]"]:
-    command = [sys.executable, "-W", "error", "-m", "fakecri", "replay", str(directory / "run.jsonl")]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "fakecri",
+        "replay",
+        str(directory / "run.jsonl"),
+    ]
     with subprocess.Popen(
         [*command, "--listen", directory / "cri.sock", *map(str, options)],
         stdout=subprocess.PIPE,
