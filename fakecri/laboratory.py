@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
+from fakecri.core.history import History
 from fakecri.core.recorder import CallRecord
 from fakecri.errors import CRIError
 from fakecri.host import Host
@@ -43,6 +44,11 @@ class Laboratory:
         """Every call so far, in the order of their arrival."""
         with self._host.turn() as world:
             return list(world.recorder.calls)
+
+    @property
+    def history(self) -> History:
+        """The calls so far, to be asserted about."""
+        return History(self.calls)
 
     def inject_error(self, rpc: str, error: CRIError) -> None:
         """Let the next call of `rpc` fail with `error`, before the runtime sees it."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from fakecri.core.history import History
 from fakecri.core.recorded import Record, RecordedCall, RecordingError, message_of, shown
 from fakecri.core.recorder import FORMAT
 from fakecri.core.shapes import EVERYWHERE, SHAPES, Shape
@@ -59,6 +60,11 @@ class Recording:
     def lines(self) -> list[str]:
         """The lines, each with its end: of what a recorder has written, the same bytes."""
         return [f"{each.text}\n" for each in (self.header, *self.records)]
+
+    @cached_property
+    def history(self) -> History:
+        """The calls, to be asserted about: see docs/assertions.md."""
+        return History(self.calls)
 
     @cached_property
     def calls(self) -> tuple[RecordedCall, ...]:
