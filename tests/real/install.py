@@ -4,8 +4,8 @@
     python tests/real/install.py --require   the same, and fail where a tool is still missing
 
 crictl is built from its Go module into `.tools/bin` of the repository. containerd, runc, the CNI
-plugins and a static busybox are Debian's packages; installing them needs root. No service is
-started.
+plugins, a static busybox and chromium are Debian's packages; installing them needs root. No service
+is started.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ PACKAGES = {
     "cni-plugins": Package("containernetworking-plugins", CNI_BIN / "bridge"),
     "busybox": Package("busybox-static", Path("/bin/busybox")),
     "ip": Package("iproute2", Path("/sbin/ip")),
+    "chromium": Package("chromium", Path("/usr/bin/chromium")),
 }
 TOOLS = ("crictl", *PACKAGES)
 
