@@ -20,18 +20,22 @@ class AddressPool:
         self._count = network.num_addresses - 2 - broadcast
         self._next = 0
         self._taken: dict[str, str] = {}
+        self.spare: int | None = None
+        """How many more can be given; None: all there are."""
 
     def allocate(self, holder: str) -> str:
         """Return a free address, the next after the last one given, and hold it for `holder`.
 
         CRIError with host-local's text where none is free.
         """
-        for step in range(min(self._count, len(self._taken) + 1)):
+        left = self._count if self.spare is None else self.spare
+        for step in range(min(self._count, len(self._taken) + 1) if left else 0):
             at = (self._next + step) % self._count
             address = str(self._address(at))
             if address not in self._taken:
                 self._taken[address] = holder
                 self._next = at + 1
+                self.spare = None if self.spare is None else self.spare - 1
                 return address
         raise CRIError(
             f'plugin type="bridge" failed (add): failed to allocate for range {self._index}: '
@@ -46,6 +50,7 @@ class AddressPool:
         """Free an address; harmless when `holder` does not hold it."""
         if self._taken.get(address) == holder:
             del self._taken[address]
+            self.spare = None if self.spare is None else self.spare + 1
 
     def taken(self) -> list[str]:
         """Return the addresses that are held, in the order in which they were given."""

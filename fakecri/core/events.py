@@ -68,6 +68,11 @@ class EventQueue:
                 subscriber.put(event)
         self._subscribers = [each for each in self._subscribers if not each.gone]
 
+    def clear(self) -> None:
+        """Forget the backlog and all who listen: they are kept in memory alone."""
+        self._backlog.clear()
+        self._subscribers.clear()
+
     def _forget_old(self) -> None:
         while self._backlog and self._scheduler.now_ns - self._backlog[0][0] > self._backlog_ns:
             self._backlog.popleft()

@@ -191,7 +191,14 @@ def new_exec(
     return process
 
 
-def _run(world: World, container: Container, program: Program) -> None:
+def find_running(world: World, container: Container) -> None:
+    """Have a start done that the runtime did not live to store."""
+    _run(world, container, _prepare(world, container), Trigger.FIND_RUNNING)
+
+
+def _run(
+    world: World, container: Container, program: Program, trigger: Trigger = Trigger.START
+) -> None:
     options = container.config.linux.security_context.namespace_options
     system = container.system
     if system is None:
@@ -207,18 +214,41 @@ def _run(world: World, container: Container, program: Program) -> None:
         system=system,
     )
     system.adopt(process)
-    world.move(container, Trigger.START)
+    world.move(container, trigger)
     process.exited.then(lambda: _exit(world, container, process))
     process.start(program)
 
 
 def _exit(world: World, container: Container, process: Process) -> None:
-    """Store the end of a container's first process; what else runs in it dies with it."""
+    """Take note of the end of a container's first process; what else runs in it dies with it."""
+    lock = world.locks.find(container)
+    if lock is not None:
+        lock.then(lambda: _exit(world, container, process))
+        return
     if container.system is not None:
         container.system.kill_all()
     container.log.close()
-    container.exit_code = process.exited.result()
-    world.move(container, Trigger.EXIT)
+    container.ended_ns = world.clock.stamp_ns()
+    if container.state is ContainerState.ABSENT:
+        container.exited.set_result(process.exited.result())
+    elif not container.reaped and world.outage is None and _is_watched(container):
+        see_exit(world, container, Trigger.EXIT)
+
+
+def _is_watched(container: Container) -> bool:
+    """Whether the runtime hears of the end: it has no eye on what it does not know."""
+    return container.state is ContainerState.RUNNING or container.watched
+
+
+def see_exit(world: World, container: Container, trigger: Trigger) -> None:
+    """Store the end of a container: the first one to be stored stays."""
+    process = container.process
+    if not container.finished_ns:
+        ended = process is not None and process.exited.done and not container.reaped
+        container.exit_code = process.exited.result() if ended and process else LOST_CODE
+        container.finished_ns = container.ended_ns if ended else 0
+    container.reaped = True
+    world.move(container, trigger)
 
 
 def oom_kill(container: Container) -> None:
@@ -234,20 +264,21 @@ def stop(world: World, container: Container, timeout_s: int, halfway: Halfway = 
     It is half-way when the stop signal was sent, or would be if it had one.
     """
     process = container.process
-    if container.state is ContainerState.UNKNOWN and (process is None or process.exited.done):
-        container.exit_code = container.exit_code if container.finished_ns else LOST_CODE
-        world.move(container, Trigger.FIND_DEAD)
+    if container.state is ContainerState.UNKNOWN:
+        container.watched = True
+        if process is None or process.exited.done:
+            see_exit(world, container, Trigger.FIND_DEAD)
     if container.state not in {ContainerState.RUNNING, ContainerState.UNKNOWN} or process is None:
         yield from halfway
         return
     grace_ns = go_duration_ns(timeout_s)
     if grace_ns > 0:
-        _signal_once(container, process)
+        _signal_once(container)
     yield from halfway
     if grace_ns > 0:
         yield from first_of(world.scheduler, container.exited, world.scheduler.sleep(grace_ns))
     if not container.exited.done:
-        process.kill(signals.SIGKILL)
+        kill(container, signals.SIGKILL)
         id_ = container.id
         with wrapped(
             f'an error occurs during waiting for container "{id_}" to be killed: '
@@ -256,7 +287,7 @@ def stop(world: World, container: Container, timeout_s: int, halfway: Halfway = 
             yield from container.exited
 
 
-def _signal_once(container: Container, process: Process) -> None:
+def _signal_once(container: Container) -> None:
     """Send the stop signal, unless it was sent before: later stops only wait."""
     name = container.stop_signal or "SIGTERM"
     try:
@@ -271,7 +302,15 @@ def _signal_once(container: Container, process: Process) -> None:
             f'failed to stop container "{container.id}": unknown error after kill: '
             "unable to signal init: invalid argument"
         )
-    process.kill(signal)
+    kill(container, signal)
+
+
+def kill(container: Container, signal: int) -> None:
+    """Send a signal to a container's first process. It stays pending where nothing wakes that."""
+    if container.stuck:
+        container.pending_signals.append(signal)
+    elif container.process is not None:
+        container.process.kill(signal)
 
 
 def go_duration_ns(seconds: int) -> int:
@@ -324,6 +363,28 @@ def stop_sandbox(world: World, sandbox: Sandbox, halfway: Halfway = ()) -> Waits
         with wrapped(f'failed to stop container "{container.id}"'):
             yield from stop(world, container, 0)
     yield from halfway
-    disconnect(world, sandbox)
-    if sandbox.state is SandboxState.READY:
+    error = world.node.teardown_error
+    torn = not error or sandbox.host_network or sandbox.netns_closed
+    if torn:
+        disconnect(world, sandbox)
+    end_pause(world, sandbox)
+    if not torn:
+        raise CRIError(f'failed to destroy network for sandbox "{sandbox.id}": {error}')
+
+
+def end_pause(world: World, sandbox: Sandbox) -> None:
+    """End the first process of a sandbox, and what shares its PID namespace."""
+    sandbox.pause_exited = True
+    for container in tuple(sandbox.containers.values()):
+        options = container.config.linux.security_context.namespace_options
+        if options.pid == pb.POD and container.process is not None:
+            container.process.kill(signals.SIGKILL)
+    if sandbox.state is SandboxState.READY and world.outage is None:
         world.move(sandbox, Trigger.EXIT)
+
+
+def discard_sandbox(world: World, sandbox: Sandbox) -> None:
+    """Take a sandbox that has moved away out of the store, and what it holds."""
+    world.store.sandboxes.remove(sandbox)
+    rooms.release_pod(world, sandbox)
+    world.store.sandbox_names.release(sandbox.name, sandbox.id)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fakecri.core.conditions import Conditions
 from fakecri.core.disk import Disk
 
 NODE_NAME = "fakecri"
@@ -15,6 +16,10 @@ class Node:
 
     network_error: str = ""
     """Why the pod network is not ready; empty: it is."""
+    teardown_error: str = ""
+    """Why the network of pods cannot be taken down: a plugin's text; empty: it can."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """What Status says, where that is not what is true."""
     deprecations: Mapping[str, str] = field(default_factory=dict)
     """What containerd warns of: id to text."""
     streaming_address: str = "127.0.0.1:10010"

@@ -127,6 +127,9 @@ class Call:
 
 def start(world: World, call: Call) -> None:
     """Begin a call; it has ended already if its handler does not wait."""
+    if world.outage is not None and world.outage.is_down:
+        call.end(None, world.outage.refusal())  # no runtime sees it
+        return
     task = call.task = CallTask(world, call)
     if call.timeout_ns is not None:
         call.deadline_ns = world.scheduler.now_ns + call.timeout_ns
@@ -159,6 +162,20 @@ def cancel(world: World, call: Call, error: CancelledError, cause: str = "") -> 
         return
     error.leaks = call.on_cancel is OnCancel.LEAK
     call.task.throw(error)
+
+
+def abandon(world: World, call: Call, error: CRIError) -> None:
+    """End a call because the runtime has died: nothing of its work is undone."""
+    task, call.task = call.task, None
+    if task is None or call.record is None:
+        return
+    task.drop()
+    world.recorder.cancelled(call.record, "closed")
+    flight = world.faults.flying(call.request)
+    if flight is not None:
+        world.faults.ended(*flight)
+    world.recorder.ended(call.record, None, error)
+    call.end(None, error)
 
 
 class CallTask(Task[Message | None]):
@@ -237,6 +254,8 @@ def _handle(world: World, call: Call, record: CallRecord) -> Waits[Message | Non
 
 def handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
     """Have a call answered by the handler of this world; messages of a stream go to `send`."""
+    if world.outage is not None:
+        raise CRIError("server is not initialized yet: unavailable", Code.UNAVAILABLE)
     if world.locks:
         yield from world.locks.free(call.rpc.name, call.request)
     handler = HANDLERS[call.rpc.name]

@@ -37,6 +37,10 @@ class Sandbox:
     network: Namespace | None = None
     """Its own network namespace; None with the host's."""
     netns_closed: bool = False
+    pause_exited: bool = False
+    """Whether its first process has ended, as its state may not tell."""
+    has_room: bool = False
+    """Whether it takes its room on the disk."""
     containers: dict[str, "Container"] = field(default_factory=dict)
     pids: PidNamespace = field(default_factory=lambda: PidNamespace(first=2))
     """What containers with the pod's PID namespace share; the pause process is 1."""
@@ -98,6 +102,18 @@ class Container:
     starting: bool = False
     removing: bool = False
     stop_signal_sent: bool = False
+    ended_ns: int = 0
+    """When its first process ended, as its shim has it."""
+    reaped: bool = False
+    """Whether the runtime has seen that, or that the process is gone."""
+    watched: bool = False
+    """Whether somebody waits for the end of one that is UNKNOWN."""
+    unreadable: bool = False
+    """Whether its status cannot be read: no restart brings it back."""
+    stuck: bool = False
+    """Whether no signal reaches it: it sleeps where nothing wakes it."""
+    pending_signals: list[int] = field(default_factory=list)
+    """What it gets when it wakes."""
     process: Process | None = None
     system: System | None = None
     """What its processes live in, from its start on."""

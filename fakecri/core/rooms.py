@@ -3,25 +3,28 @@
 from fakecri.core.daemon_config import SNAPSHOTTER
 from fakecri.core.disk import BLOCK_BYTES
 from fakecri.core.executables import quoted
-from fakecri.core.records import Container
+from fakecri.core.records import Container, Sandbox
 from fakecri.core.world import World
 from fakecri.errors import CRIError
 
 _FULL = "no space left on device"
 
 
-def take_pod(world: World, id_: str) -> None:
+def take_pod(world: World, sandbox: Sandbox) -> None:
     """Make the layer of a pod's pause container, and its directory; or neither, and CRIError."""
     if not world.disk.has_room(BLOCK_BYTES, 1):
         raise _snapshot_error(world)
     if not world.disk.has_room(2 * BLOCK_BYTES, 2):
-        raise _directory_error(world, "sandbox", "sandboxes", id_)
+        raise _directory_error(world, "sandbox", "sandboxes", sandbox.id)
     world.disk.require(2 * BLOCK_BYTES, 2, account="pods")
+    sandbox.has_room = True
 
 
-def release_pod(world: World) -> None:
-    """Give back what `take_pod` took."""
-    world.disk.release(2 * BLOCK_BYTES, 2, account="pods")
+def release_pod(world: World, sandbox: Sandbox) -> None:
+    """Give back what `take_pod` took, if it did."""
+    if sandbox.has_room:
+        world.disk.release(2 * BLOCK_BYTES, 2, account="pods")
+        sandbox.has_room = False
 
 
 def take_container(world: World, id_: str) -> None:

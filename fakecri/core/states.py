@@ -38,6 +38,10 @@ class Trigger(Enum):
     EXIT = "exit"
     LOSE = "state lost"
     FIND_DEAD = "found dead"
+    FIND_RUNNING = "found running"
+    FIND_CREATED = "found created"
+    LEAVE = "left behind"
+    FORGET = "forgotten"
     REMOVE = "remove"
 
 
@@ -73,8 +77,16 @@ CONTAINER_MOVES: Mapping[tuple[ContainerState, Trigger], Row] = {
     (_C.UNKNOWN, _T.FIND_DEAD): Row(_C.EXITED, _E.STOPPED),
     # After a restart of the runtime; changes found there produce no event.
     (_C.RUNNING, _T.FIND_DEAD): Row(_C.EXITED),
+    (_C.CREATED, _T.FIND_RUNNING): Row(_C.RUNNING),
+    (_C.UNKNOWN, _T.FIND_RUNNING): Row(_C.RUNNING),
+    (_C.UNKNOWN, _T.FIND_CREATED): Row(_C.CREATED),
     (_C.CREATED, _T.REMOVE): Row(_C.ABSENT, _E.DELETED),
     (_C.EXITED, _T.REMOVE): Row(_C.ABSENT, _E.DELETED),
+    # Its metadata are lost.
+    (_C.CREATED, _T.FORGET): Row(_C.ABSENT),
+    (_C.RUNNING, _T.FORGET): Row(_C.ABSENT),
+    (_C.EXITED, _T.FORGET): Row(_C.ABSENT),
+    (_C.UNKNOWN, _T.FORGET): Row(_C.ABSENT),
 }
 
 SANDBOX_MOVES: Mapping[tuple[SandboxState, Trigger], Row] = {
@@ -83,5 +95,11 @@ SANDBOX_MOVES: Mapping[tuple[SandboxState, Trigger], Row] = {
     (_S.READY, _T.START): Row(_S.READY, _E.STARTED),
     (_S.READY, _T.EXIT): Row(_S.NOTREADY, _E.STOPPED),
     (_S.READY, _T.LOSE): Row(_S.NOTREADY),
+    (_S.READY, _T.FIND_DEAD): Row(_S.NOTREADY),
+    (_S.NOTREADY, _T.FIND_RUNNING): Row(_S.READY),
+    # A RunPodSandbox that failed and could not be undone, or was cut off by the end of the runtime.
+    (_S.ABSENT, _T.LEAVE): Row(_S.NOTREADY),
+    (_S.READY, _T.FORGET): Row(_S.ABSENT),
+    (_S.NOTREADY, _T.FORGET): Row(_S.ABSENT),
     (_S.NOTREADY, _T.REMOVE): Row(_S.ABSENT, _E.DELETED),
 }

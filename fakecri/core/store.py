@@ -1,7 +1,7 @@
 """The sandboxes and containers that clients can see, and the names they hold."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar
 
 from fakecri.core.executables import quoted
@@ -27,6 +27,10 @@ class Names:
         """Let go of `name`; harmless when `holder` does not hold it."""
         if self._holders.get(name) == holder:
             del self._holders[name]
+
+    def restore(self, holders: Mapping[str, str]) -> None:
+        """Hold these names and no others."""
+        self._holders = dict(holders)
 
     def holders(self) -> dict[str, str]:
         """Return a copy: name to id."""

@@ -36,3 +36,7 @@ class Tokens:
         """Return the request behind a token and burn it; None where it is unknown or too old."""
         expires_ns, request = self._waiting.pop(token, (0, None))
         return request if expires_ns > self._scheduler.now_ns else None
+
+    def clear(self) -> None:
+        """Forget all: they are kept in memory alone."""
+        self._waiting.clear()

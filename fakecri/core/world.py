@@ -24,6 +24,7 @@ from fakecri.core.image_store import ImageStore
 from fakecri.core.locks import StatusLocks
 from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
+from fakecri.core.outages import Outage, Power
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
@@ -98,13 +99,18 @@ class World:
         self.behaviours = Behaviours(annotations=parts.annotations)
         self.pids = NodePids()
         self.began_ns = self.scheduler.now_ns
-        self.boot_id = hashlib.sha256(f"{self.seed}/boot".encode()).hexdigest()
+        self.boot_id = self._boot_id("boot")
         self.shm: Directory | None = None
         """The node's /dev/shm, once it is needed."""
         if isinstance(self.files, MemoryFiles):
             self.files.stand_on(self.disk)
         self.in_flight: dict[Call, None] = {}
         """The calls that wait, in the order of their arrival."""
+        self.outage: Outage | None = None
+        """Why the runtime does not serve; None: it does."""
+        self.power = Power()
+        """Told when it goes down, and when it is back."""
+        self.boots = 1
         self.debris: list[Sandbox] = []
         """What a runtime that died has left half done, until it comes back."""
         self.locks = StatusLocks(self.scheduler)
@@ -119,6 +125,15 @@ class World:
     def new_token(self) -> str:
         """Return 8 characters of URL-safe base64, as the streaming server's tokens are."""
         return urlsafe_b64encode(bytes.fromhex(self.new_id("token"))[:6]).decode()
+
+    def _boot_id(self, kind: str) -> str:
+        return hashlib.sha256(f"{self.seed}/{kind}".encode()).hexdigest()
+
+    def boot(self) -> None:
+        """Begin anew as a kernel does: another boot id, and process ids from the start."""
+        self.boots += 1
+        self.boot_id = self._boot_id(f"boot/{self.boots}")
+        self.pids, self.shm, self._next_pid = NodePids(), None, 1000
 
     def new_pid(self) -> int:
         """Return a process id of the simulated node."""
@@ -145,7 +160,7 @@ class World:
         before = thing.state
         if isinstance(thing, Sandbox):
             thing.state = SandboxState(row.state)
-            if trigger is Trigger.CREATE:
+            if trigger in {Trigger.CREATE, Trigger.LEAVE} and not thing.created_ns:
                 thing.created_ns = self.clock.creation_ns()
         else:
             thing.state = ContainerState(row.state)
@@ -158,8 +173,8 @@ class World:
     def _stamp(self, container: Container, trigger: Trigger) -> None:
         if trigger is Trigger.CREATE:
             container.created_ns = self.clock.creation_ns()
-        elif trigger is Trigger.START:
-            container.started_ns = self.clock.stamp_ns()
+        elif container.state is ContainerState.RUNNING:
+            container.started_ns = container.started_ns or self.clock.stamp_ns()
         elif container.state is ContainerState.EXITED:
             # First writer wins.
             container.finished_ns = container.finished_ns or self.clock.stamp_ns()

@@ -45,10 +45,20 @@ def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncRes
         try:
             yield from world.halfway(request)
             yield from _wait(world, process, request.timeout)
-        finally:
-            container.execs.remove(process)
-            process.kill(signals.SIGKILL)
+        except GeneratorExit:
+            # The runtime dies, and no exec with it.
+            process.exited.then(lambda: container.execs.remove(process))
+            raise
+        except Exception:
+            _end(container, process)
+            raise
+        _end(container, process)
         return output.response(process.exited.result())
+
+
+def _end(container: Container, process: Process) -> None:
+    container.execs.remove(process)
+    process.kill(signals.SIGKILL)
 
 
 def _start(world: World, container: Container, argv: tuple[str, ...], output: Capture) -> Process:

@@ -31,6 +31,7 @@ def run_pod_sandbox(
     config = request.config
     if not config.HasField("metadata"):
         raise CRIError("sandbox config must include metadata")
+    began_ns = world.clock.wall_ns()
     sandbox = Sandbox(
         id=world.new_id("sandbox"),
         name=sandbox_name(config.metadata),
@@ -45,19 +46,30 @@ def run_pod_sandbox(
         with at_stage(f'failed to start sandbox "{sandbox.id}"'):
             yield from world.halfway(request)
         with wrapped(f'failed to start sandbox "{sandbox.id}"'):
-            rooms.take_pod(world, sandbox.id)
+            rooms.take_pod(world, sandbox)
     except GeneratorExit:
         world.debris.append(sandbox)  # the runtime dies: it undoes nothing
         raise
     except Exception as error:
-        disconnect(world, sandbox)
-        if not (isinstance(error, CRIError) and error.leaks):
-            world.store.sandbox_names.release(sandbox.name, sandbox.id)
+        sandbox.created_ns = began_ns
+        _undo(world, sandbox, leaks=isinstance(error, CRIError) and error.leaks)
         raise
     world.store.sandboxes.add(sandbox)
     world.move(sandbox, Trigger.CREATE)
     world.move(sandbox, Trigger.START)
     return pb.RunPodSandboxResponse(pod_sandbox_id=sandbox.id)
+
+
+def _undo(world: World, sandbox: Sandbox, *, leaks: bool) -> None:
+    """Take down what was built. Where that cannot be, it stays to be seen (spec: lifecycle 3.3)."""
+    if sandbox.network is not None and world.node.teardown_error:
+        sandbox.pause_exited = True
+        world.store.sandboxes.add(sandbox)
+        world.move(sandbox, Trigger.LEAVE)
+        return
+    disconnect(world, sandbox)
+    if not leaks:
+        world.store.sandbox_names.release(sandbox.name, sandbox.id)
 
 
 def _build(world: World, sandbox: Sandbox) -> None:
@@ -135,9 +147,7 @@ def remove_pod_sandbox(
     yield from world.halfway(request)
     if sandbox in world.store.sandboxes:
         world.move(sandbox, Trigger.REMOVE)  # while it can still be read: see spec 18.2
-        world.store.sandboxes.remove(sandbox)
-        rooms.release_pod(world)
-        world.store.sandbox_names.release(sandbox.name, sandbox.id)
+        lifecycle.discard_sandbox(world, sandbox)
     return pb.RemovePodSandboxResponse()
 
 

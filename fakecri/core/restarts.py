@@ -1,0 +1,213 @@
+"""The runtime dies and comes back: what it finds then, and what it has forgotten.
+
+Source: spec lifecycle 21. Containers go on under their shims meanwhile. What is found on return
+produces no event.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from fakecri.core import lifecycle, pipeline, signals
+from fakecri.core.net.pods import disconnect
+from fakecri.core.outages import Outage, cut_off
+from fakecri.core.records import Container, Sandbox
+from fakecri.core.states import ContainerState, SandboxState, Trigger
+from fakecri.core.world import World
+from fakecri.errors import CRIError
+
+NO_TIME_NS = -6_795_364_578_871_345_152
+"""Go's zero time in nanoseconds, which is no number of them that means anything."""
+
+
+class Found(Enum):
+    """What recovery finds of a container or a pod sandbox."""
+
+    AS_IT_IS = "as it is"
+    UNKNOWN = "unknown"
+    """Its task does not answer."""
+    UNREADABLE = "unreadable"
+    """The file with its status cannot be read."""
+    ZEROED = "zeroed"
+    """Likewise, and when it was made is not known either."""
+    DEAD = "dead"
+    """There is no task any more."""
+    LOST = "lost"
+    """Its metadata cannot be read: it is not loaded."""
+    STARTED = "started"
+    """Of one that is CREATED: it was started, and the runtime did not live to store that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What is found on return, and how."""
+
+    found: Callable[[Container | Sandbox], Found]
+    leak_names: bool = False
+    """Whether names stay reserved that nothing has."""
+    dead_code: int = lifecycle.LOST_CODE
+    """The exit code of what has no task any more."""
+    dead_ns: int = 0
+    """When that ended, as far as is known; 0: it is not, which is when it is found."""
+
+
+def go_down(world: World) -> None:
+    """Die: calls in flight end as they do when a server dies, and what is in memory is lost."""
+    world.outage = Outage(is_down=True, state_directory=world.profile.state)
+    for call in tuple(world.in_flight):
+        pipeline.abandon(world, call, cut_off())
+    world.in_flight.clear()
+    world.events.clear()
+    world.tokens.clear()
+    world.power.tell(is_up=False)
+
+
+def come_up(world: World) -> None:
+    """Listen again. Not initialized yet: see `recover`."""
+    world.outage = Outage(is_down=False, state_directory=world.profile.state)
+    world.power.tell(is_up=True)
+
+
+def recover(world: World, recovery: Recovery) -> None:
+    """Load what there is, and serve."""
+    held = world.store.sandbox_names.holders(), world.store.container_names.holders()
+    for sandbox in world.store.sandboxes:
+        _recover_sandbox(world, sandbox, recovery)
+    _find_debris(world)
+    for container in world.store.containers:
+        _recover_container(world, container, recovery)
+    _reserve(world, world.debris, *held, leaks=recovery.leak_names)
+    world.debris = []
+    world.outage = None
+
+
+def _reserve(
+    world: World,
+    nameless: Iterable[Sandbox],
+    sandbox_names: dict[str, str],
+    container_names: dict[str, str],
+    *,
+    leaks: bool,
+) -> None:
+    """Reserve the names of what was loaded, and of nothing else."""
+    store, ids = world.store, {each.id for each in nameless}
+    before = sandbox_names if leaks else {}
+    named = {each.name: each.id for each in store.sandboxes if each.id not in ids}
+    store.sandbox_names.restore({**before, **named})
+    before = container_names if leaks else {}
+    store.container_names.restore({**before, **{each.name: each.id for each in store.containers}})
+
+
+# Sandboxes.
+
+
+def _recover_sandbox(world: World, sandbox: Sandbox, recovery: Recovery) -> None:
+    found = recovery.found(sandbox)
+    if found is Found.LOST:
+        forget_sandbox(world, sandbox)
+        return
+    if found is Found.DEAD:
+        sandbox.pause_exited = True
+    is_ready = sandbox.state is SandboxState.READY
+    if is_ready and found is Found.UNKNOWN:
+        world.move(sandbox, Trigger.LOSE)
+    elif is_ready and sandbox.pause_exited:
+        world.move(sandbox, Trigger.FIND_DEAD)
+    elif not (is_ready or sandbox.pause_exited):
+        world.move(sandbox, Trigger.FIND_RUNNING)
+
+
+def forget_sandbox(world: World, sandbox: Sandbox) -> None:
+    """Have a sandbox that is not known any more; nobody hears of it, and its shim is cleared."""
+    disconnect(world, sandbox)
+    world.move(sandbox, Trigger.FORGET)
+    lifecycle.discard_sandbox(world, sandbox)
+
+
+def _find_debris(world: World) -> None:
+    """What a RunPodSandbox had built when the runtime died is a sandbox without a name."""
+    for sandbox in world.debris:
+        sandbox.created_ns = NO_TIME_NS
+        sandbox.pause_exited = True
+        world.store.sandboxes.add(sandbox)
+        world.move(sandbox, Trigger.LEAVE)
+
+
+# Containers.
+
+
+def _recover_container(world: World, container: Container, recovery: Recovery) -> None:
+    container.starting = container.removing = container.watched = False
+    container.stop_signal_sent = False
+    found = recovery.found(container)
+    if found is Found.LOST:
+        forget_container(world, container)
+    elif found in {Found.UNREADABLE, Found.ZEROED}:
+        _wipe(world, container, zeroed=found is Found.ZEROED)
+    elif found is Found.UNKNOWN:
+        lose(world, container)
+    elif found is Found.DEAD:
+        _bury(world, container, recovery)
+    elif found is Found.STARTED and container.state is ContainerState.CREATED:
+        _have_started(world, container)
+    elif not container.unreadable:
+        load(world, container)
+
+
+def lose(world: World, container: Container) -> None:
+    """Not know the state of a container any more; its other fields stay."""
+    if container.state is not ContainerState.UNKNOWN:
+        world.move(container, Trigger.LOSE)
+
+
+def _wipe(world: World, container: Container, *, zeroed: bool) -> None:
+    lose(world, container)
+    container.unreadable = True
+    container.exit_code, container.reason = lifecycle.LOST_CODE, "Unknown"
+    container.started_ns = container.finished_ns = 0
+    if zeroed:
+        container.created_ns = 0
+
+
+def _bury(world: World, container: Container, recovery: Recovery) -> None:
+    """Find a container without a task."""
+    if container.state is ContainerState.UNKNOWN and container.process is not None:
+        world.move(container, Trigger.FIND_RUNNING)
+    if container.state is not ContainerState.RUNNING:
+        return
+    kill_unseen(container)
+    container.exit_code, container.finished_ns = recovery.dead_code, recovery.dead_ns
+    if not recovery.dead_ns:
+        container.reason = "Unknown"
+    world.move(container, Trigger.FIND_DEAD)
+
+
+def kill_unseen(container: Container) -> None:
+    """End the processes of a container; the runtime never hears how."""
+    container.reaped, container.stuck = True, False
+    if container.process is not None:
+        container.process.kill(signals.SIGKILL)
+
+
+def _have_started(world: World, container: Container) -> None:
+    try:
+        lifecycle.find_running(world, container)
+    except CRIError:
+        return  # it could not have
+
+
+def load(world: World, container: Container) -> None:
+    """Find a container as it is: what became of its process meanwhile is stored now."""
+    process = container.process
+    if container.state is ContainerState.UNKNOWN:
+        was_created = process is None and not container.finished_ns
+        world.move(container, Trigger.FIND_CREATED if was_created else Trigger.FIND_RUNNING)
+    if container.state is ContainerState.RUNNING and (process is None or process.exited.done):
+        lifecycle.see_exit(world, container, Trigger.FIND_DEAD)
+
+
+def forget_container(world: World, container: Container) -> None:
+    """Have a container that is not known any more; nobody hears of it, and its shim is cleared."""
+    kill_unseen(container)
+    container.exited.set_result(lifecycle.LOST_CODE)
+    lifecycle.discard(world, container, Trigger.FORGET)
