@@ -12,6 +12,17 @@ class Said:
     status: bool
     reason: str = ""
     message: str = ""
+    off_ns: int = 0
+    on_ns: int = 0
+    """How long it is false and then true, in turns, from `since_ns` on; 0: it never changes."""
+    since_ns: int = 0
+
+    def now(self, now_ns: int) -> "Said":
+        """Return what is said at a time; a reason or message is one for what is false."""
+        if not self.on_ns:
+            return self
+        passed_ns = (now_ns - self.since_ns) % (self.off_ns + self.on_ns)
+        return self if passed_ns < self.off_ns else Said(status=True)
 
 
 @dataclass(slots=True)
@@ -22,23 +33,24 @@ class Conditions:
     answer: str = ""
     """`nil`: no status at all; `empty`: one without conditions; else one with them."""
 
-    def status(self, true: list[pb.RuntimeCondition]) -> pb.RuntimeStatus | None:
-        """Return what is said where `true` is what holds."""
+    def status(self, true: list[pb.RuntimeCondition], now_ns: int) -> pb.RuntimeStatus | None:
+        """Return what is said at a time where `true` is what holds."""
         if self.answer:
             return None if self.answer == "nil" else pb.RuntimeStatus()
         if not self.said:
             return pb.RuntimeStatus(conditions=true)
         known = [each.type for each in true]
         extra = [pb.RuntimeCondition(type=each) for each in self.said if each not in known]
-        told = (self._told(each) for each in (*true, *extra))
+        told = (self._told(each, now_ns) for each in (*true, *extra))
         return pb.RuntimeStatus(conditions=[each for each in told if each is not None])
 
-    def _told(self, condition: pb.RuntimeCondition) -> pb.RuntimeCondition | None:
+    def _told(self, condition: pb.RuntimeCondition, now_ns: int) -> pb.RuntimeCondition | None:
         if condition.type not in self.said:
             return condition
         said = self.said[condition.type]
         if said is None:
             return None
+        said = said.now(now_ns)
         return pb.RuntimeCondition(
             type=condition.type, status=said.status, reason=said.reason, message=said.message
         )

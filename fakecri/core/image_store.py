@@ -76,6 +76,7 @@ class ImageStore:
         self._sorted_hex: list[str] = []  # of the ids, for look-up by prefix
         self._snapshots: dict[str, int] = {}  # how many images stand on a chain id
         self._blobs: dict[str, int] = {}  # how many images have a compressed layer
+        self._broken: dict[str, None] = {}  # ids of those whose content is gone
         self._last_serial = 0
 
     def __len__(self) -> int:
@@ -99,6 +100,7 @@ class ImageStore:
         name = str(reference)
         repo_digest = f"{reference.name}@{digest}"
         image = self._images.get(content.id) or self._new(content, resolution.size_bytes)
+        self._broken.pop(content.id, None)
         self._images[content.id] = replace(image, pinned=image.pinned or name in self.pinned_images)
         for each in dict.fromkeys((name, repo_digest)):
             self._name(each, content.id)
@@ -122,11 +124,22 @@ class ImageStore:
         current = self._images.pop(image.id, None)
         if current is None:
             return
+        self._broken.pop(image.id, None)
         for name in current.names:
             del self._ids[name]
         self._sorted_hex.pop(bisect_left(self._sorted_hex, _hex(image.id)))
         self._drop(current)
         self.generation += 1
+
+    def break_(self, image: StoredImage) -> None:
+        """Leave of an image what a removal leaves that was cut off: the id, and no content."""
+        for name in image.names:
+            self.untag(name)
+        self._broken[image.id] = None
+
+    def is_whole(self, image_id: str) -> bool:
+        """Whether an image is there, with its content."""
+        return image_id in self._images and image_id not in self._broken
 
     def has_layer(self, chain_id: str) -> bool:
         """Whether a layer, on those below it, is unpacked."""

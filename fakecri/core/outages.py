@@ -1,8 +1,9 @@
 """While the runtime does not serve: it is away, or back and not ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from fakecri.core.records import Container
 from fakecri.errors import Code, CRIError
 
 
@@ -10,9 +11,11 @@ from fakecri.errors import Code, CRIError
 class Outage:
     """Why the runtime does not serve."""
 
+    state_directory: str
+    reasons: Mapping[Container, str]
+    """Why containers have ended, as was stored before: why they do meanwhile is seen by nobody."""
     is_down: bool
     """Nobody listens; else it answers that it is not initialized yet (spec: lifecycle 1.1)."""
-    state_directory: str
 
     def refusal(self) -> CRIError:
         """Return what a client of grpc-go says when nobody listens."""

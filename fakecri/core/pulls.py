@@ -73,13 +73,13 @@ class _Pull:
 
     def _complete(self, resolution: Resolution) -> Waits[None]:
         """Fetch what is missing."""
-        if self.world.images.find(resolution.content.id) is None:
+        if not self.world.images.is_whole(resolution.content.id):
             yield from self._fetch_all(resolution.content)
 
     def _store(self, resolution: Resolution) -> StoredImage:
         """Unpack, and give it its names."""
         with wrapped(self._failed):
-            if self.world.images.find(resolution.content.id) is None:
+            if not self.world.images.is_whole(resolution.content.id):
                 for download in self._held:
                     self.world.downloads.settle(download)
                 require_unpacked(self.world, resolution)

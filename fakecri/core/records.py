@@ -32,6 +32,8 @@ class Sandbox:
     pid: int
     ips: tuple[str, ...] = ()
     """The first one is the primary; none with the host's network, or after it was torn down."""
+    held_ips: tuple[str, ...] = ()
+    """Those that it has lost, and that nobody else gets before it is stopped."""
     created_ns: int = 0
     state: SandboxState = SandboxState.ABSENT
     network: Namespace | None = None

@@ -53,7 +53,8 @@ class Recovery:
 
 def go_down(world: World) -> None:
     """Die: calls in flight end as they do when a server dies, and what is in memory is lost."""
-    world.outage = Outage(is_down=True, state_directory=world.profile.state)
+    reasons = {each: each.reason for each in world.store.containers}
+    world.outage = Outage(world.profile.state, reasons, is_down=True)
     for call in tuple(world.in_flight):
         pipeline.abandon(world, call, cut_off())
     world.in_flight.clear()
@@ -64,7 +65,9 @@ def go_down(world: World) -> None:
 
 def come_up(world: World) -> None:
     """Listen again. Not initialized yet: see `recover`."""
-    world.outage = Outage(is_down=False, state_directory=world.profile.state)
+    reasons = world.outage.reasons if world.outage else {}
+    world.outage = Outage(world.profile.state, reasons, is_down=False)
+    world.faults.reconnect()
     world.power.tell(is_up=True)
 
 
@@ -74,7 +77,9 @@ def recover(world: World, recovery: Recovery) -> None:
     for sandbox in world.store.sandboxes:
         _recover_sandbox(world, sandbox, recovery)
     _find_debris(world)
+    reasons = world.outage.reasons if world.outage else {}
     for container in world.store.containers:
+        container.reason = reasons.get(container, container.reason)
         _recover_container(world, container, recovery)
     _reserve(world, world.debris, *held, leaks=recovery.leak_names)
     world.debris = []
@@ -109,7 +114,7 @@ def _recover_sandbox(world: World, sandbox: Sandbox, recovery: Recovery) -> None
     if found is Found.DEAD:
         sandbox.pause_exited = True
     is_ready = sandbox.state is SandboxState.READY
-    if is_ready and found is Found.UNKNOWN:
+    if is_ready and found in {Found.UNKNOWN, Found.UNREADABLE, Found.ZEROED}:
         world.move(sandbox, Trigger.LOSE)
     elif is_ready and sandbox.pause_exited:
         world.move(sandbox, Trigger.FIND_DEAD)

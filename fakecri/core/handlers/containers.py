@@ -38,6 +38,7 @@ def create_container(
         world.store.container_names.reserve(name, id_)
     try:
         container = _build(world, request, sandbox, id_, name)
+        _require_content(world, container)
         with at_stage("failed to create containerd container"):
             yield from world.halfway(request)
         rooms.take_container(world, id_)
@@ -48,6 +49,19 @@ def create_container(
     world.store.add_container(container)
     world.move(container, Trigger.CREATE)
     return pb.CreateContainerResponse(container_id=id_)
+
+
+def _require_content(world: World, container: Container) -> None:
+    """Raise where the image is but half there: see `state_faults`."""
+    image = container.image
+    if not world.images.is_whole(image.id) and world.images.find(image.id) is not None:
+        layer = next(iter(image.layers), None)
+        what = f"failed to extract layer {layer.diff_id}: " if layer else ""
+        raise NotFoundError(
+            f"failed to create containerd container: error unpacking image: {what}failed to get "
+            f"reader from content store: content digest {layer.digest if layer else image.id}: "
+            "not found"
+        )
 
 
 def _build(

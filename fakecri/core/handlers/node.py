@@ -32,7 +32,7 @@ def status(world: World, request: pb.StatusRequest) -> pb.StatusResponse:
     ready = pb.RuntimeCondition(type="RuntimeReady", status=True)
     conditions = [ready, _network(world.node), _deprecations(world.node)]
     return pb.StatusResponse(
-        status=world.node.conditions.status(conditions),
+        status=world.node.conditions.status(conditions, world.scheduler.now_ns),
         info=info.node_info(world) if request.verbose else None,
         runtime_handlers=_runtime_handlers(world.profile),
         features=pb.RuntimeFeatures(

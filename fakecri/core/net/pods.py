@@ -35,9 +35,22 @@ def disconnect(world: World, sandbox: Sandbox) -> None:
     if sandbox.network is not None:
         world.network.remove_pod(sandbox.network)
     for pool in (world.addresses, *world.more_addresses):
-        for address in sandbox.ips:
+        for address in (*sandbox.ips, *sandbox.held_ips):
             pool.release(sandbox.id, address)
     sandbox.netns_closed = True
+
+
+def lose_addresses(world: World, sandbox: Sandbox, *, release: bool) -> None:
+    """Let a pod be without addresses, and nobody reach it; `release`: another pod may get them."""
+    if sandbox.network is not None:
+        world.network.remove_pod(sandbox.network)
+    if release:
+        for pool in (world.addresses, *world.more_addresses):
+            for address in sandbox.ips:
+                pool.release(sandbox.id, address)
+    else:
+        sandbox.held_ips = sandbox.ips
+    sandbox.ips = ()
 
 
 def _publish(world: World, namespace: Namespace, mapping: pb.PortMapping) -> None:
