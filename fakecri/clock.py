@@ -97,7 +97,7 @@ class Clock:
 
     def advance(self, span: Span) -> None:
         """Let virtual time pass at once; what falls due meanwhile happens at its time."""
-        self._host.advance(_span_ns(span))
+        self._host.advance(span_ns(span))
 
     def switch(self, pace: str) -> None:
         """Go on under another pace: `manual`, `autojump`, or `rate`, which is that of real time."""
@@ -133,7 +133,7 @@ class Clock:
 
     def jump(self, wall: Span) -> None:
         """Set the wall forward by a span, or back by one that begins with a minus sign."""
-        by_ns = _span_ns(wall, signed=True)
+        by_ns = span_ns(wall, signed=True)
         with self._host.turn() as world:
             self._set_wall(world, world.clock.wall_ns() + by_ns)
             world.recorder.turned("jump", by_ns=by_ns, wall_ns=world.clock.wall_ns())
@@ -192,7 +192,8 @@ class Clock:
         world.clock.set_wall(wall_ns)
 
 
-def _span_ns(span: Span, *, signed: bool = False) -> int:
+def span_ns(span: Span, *, signed: bool = False) -> int:
+    """Return the nanoseconds of a span: of a number of seconds, or of a text such as `1h30m`."""
     if not isinstance(span, str):
         if not math.isfinite(span):
             raise UsageError(f"{span} seconds: a span ends")
@@ -214,7 +215,7 @@ def _time_ns(time: str | int) -> int:
 
 def _stamps(stamp: str | int) -> FalseStamps:
     if isinstance(stamp, str) and stamp.startswith(("+", "-")):
-        return FalseStamps(by_ns=_span_ns(stamp, signed=True))
+        return FalseStamps(by_ns=span_ns(stamp, signed=True))
     at_ns = 0 if stamp == "0" else _time_ns(stamp)
     if not 0 <= at_ns < END_NS:
         raise UsageError(f"{stamp}: no stamp is before 1970, nor after 2262")

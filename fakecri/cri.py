@@ -27,6 +27,7 @@ from fakecri.logs import DiskFiles
 from fakecri.network import choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Rules, texts_of
+from fakecri.state import Reboot, Restart, State, Struck
 
 if TYPE_CHECKING:
     from fakecri.server import Server
@@ -116,6 +117,22 @@ class CRI(Laboratory):
     def clock(self) -> Clock:
         """Time: to be advanced, sped up, held; and the wall, to be set, frozen, falsified."""
         return Clock(self._host)
+
+    @property
+    def state(self) -> State:
+        """What can happen to the node by itself: containers die, disks fill, the runtime restarts.
+
+        See docs/state_faults.md.
+        """
+        return State(self._host)
+
+    def restart_runtime(self, down: Span = 0, **found: Unpack[Restart]) -> Struck:
+        """Let the runtime die and come back, as `state.restart_runtime` does."""
+        return self.state.restart_runtime(down, **found)
+
+    def reboot_node(self, down: Span = 0, **choices: Unpack[Reboot]) -> Struck:
+        """Let the node reboot, as `state.reboot_node` does."""
+        return self.state.reboot_node(down, **choices)
 
     def advance(self, span: Span) -> None:
         """Let virtual time pass, as `clock.advance` does."""

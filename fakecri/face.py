@@ -8,7 +8,7 @@ that the transport itself makes are those of grpc-go, which real runtimes are se
 import asyncio
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -66,6 +66,11 @@ class Calls(Protocol):
 
     def cancel(self, call: "Call", error: CancelledError, cause: str = "") -> None:
         """Tell a call that its client is gone, and the recording why."""
+
+    def on_power(
+        self, tell: Callable[[bool], None], settle: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Have `tell` called when the runtime goes and when it is back; return what ends that."""
 
     def leap(self) -> bool:
         """Go on to what is due next, if time may; return whether it did."""

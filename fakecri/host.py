@@ -54,6 +54,7 @@ class Host:
         self._holds = 0
         self._moving_pull_ns = 0
         self._let_pulls_end()
+        self._settling: list[Callable[[], None]] = []
         self._rooms: list[tuple[Callable[[], None], Callable[[], bool]]] = []
 
     def add_room(self, close: Callable[[], None], is_thinking: Callable[[], bool]) -> None:
@@ -62,6 +63,29 @@ class Host:
         While it `is_thinking`, time does not leap: something real is about to happen.
         """
         self._rooms.append((close, is_thinking))
+
+    def on_power(
+        self, tell: Callable[[bool], None], settle: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Have `tell` called with whether the runtime is up, when it goes and when it is back.
+
+        `settle` waits until who was told has done what it does then. Returns what ends both.
+        """
+        with self.turn() as world:
+            leave = world.power.watch(tell)
+            self._settling.append(settle)
+
+        def end() -> None:
+            with self.turn():
+                leave()
+                self._settling.remove(settle)
+
+        return end
+
+    def settle(self) -> None:
+        """Wait until all who serve the runtime are where it is; not to be called in a turn."""
+        for settle in tuple(self._settling):
+            settle()
 
     @contextmanager
     def turn(self) -> Iterator[World]:
@@ -170,6 +194,7 @@ class Host:
             if self.pace.ours:
                 world.recorder.turned("advance", by_ns=delta_ns)
             self.pace.skip(world, delta_ns)
+        self.settle()
 
     @property
     def holds(self) -> int:

@@ -21,6 +21,7 @@ from fakecri.endpoints import (
 from fakecri.errors import UsageError
 from fakecri.face import MESSAGE_LIMIT, Beyond, Calls, Face
 from fakecri.loops import LoopThread
+from fakecri.power import Follower
 
 __all__ = ["Server", "UnusableAddress"]
 
@@ -72,6 +73,7 @@ class Server:
         self._face: Face | None = None
         self._revival: asyncio.Future[None] | None = None
         self._thread: LoopThread | None = None
+        self._follower: Follower | None = None
         self._shared_thread = thread
 
     @property
@@ -109,6 +111,16 @@ class Server:
         if self._wire is not None:
             raise UsageError("the server is running")
         await self._open(self._address)
+        self._follower = Follower(self._host, self._go_down, self._come_up)
+
+    async def _go_down(self) -> None:
+        await self._close(grace_s=0.0, keep_file=True)
+
+    async def _come_up(self) -> None:
+        try:
+            await self._open(parse_address(self.endpoint))
+        except UnusableAddress:
+            _LOG.exception("cannot serve any longer")
 
     async def _open(self, address: Address) -> None:
         address.check()
@@ -133,10 +145,7 @@ class Server:
             return  # it closes anyway
         _LOG.warning("gRPC choked on the path of a call: all calls end, and it starts again")
         await self._close(grace_s=0.0)
-        try:
-            await self._open(parse_address(self.endpoint))
-        except UnusableAddress:
-            _LOG.exception("cannot serve any longer")
+        await self._come_up()
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Take no more calls; give those in flight `grace_s` seconds, then end them.
@@ -145,14 +154,20 @@ class Server:
         """
         if self._revival is not None:
             await asyncio.wait([self._revival])
+        follower, self._follower = self._follower, None
+        if follower is not None:
+            await follower.stop()
         await self._close(grace_s)
+        if self._socket_file is not None:
+            self._socket_file.remove()  # of a runtime that is down
 
-    async def _close(self, grace_s: float) -> None:
+    async def _close(self, grace_s: float, *, keep_file: bool = False) -> None:
+        """Stop. The file is kept of a runtime that dies: whoever dials it is refused."""
         wire, self._wire = self._wire, None
         face, self._face = self._face, None
         if wire is None or face is None:
             return
-        if self._socket_file is not None:
+        if self._socket_file is not None and not keep_file:
             self._socket_file.remove()
         await face.dismiss(grace_s)
         await wire.stop(LINGER_S)

@@ -18,6 +18,7 @@ from fakecri.cli.running import (
     open_record,
     serve_until_told,
 )
+from fakecri.cli.states import add_state_option, chosen_faults, strike_all
 from fakecri.core.addresses import SUBNET
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
@@ -56,6 +57,7 @@ def serve(options: argparse.Namespace) -> int:
     _configure(Registry(), options.registry)
     behaviours = [_behaviour(text) for text in options.behave]
     rules = chosen_rules(options)
+    faults = chosen_faults(options)
     subnets = choose_subnets(options.network, options.pod_subnet)
     pace, files = _pace(options), _files(options)
     with ExitStack() as stack:
@@ -80,6 +82,7 @@ def serve(options: argparse.Namespace) -> int:
         _configure(host.world.registry, options.registry)
         for behaviour in behaviours:
             host.world.behaviours.add(behaviour)
+        strike_all(host, faults)
         scope = Faulting(host)(rules)
         asyncio.run(serve_until_told(Server(host, options.listen), options.ready_fd))
     return tell_unfired(scope, options)
@@ -193,6 +196,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
     _add_behaviour_options(parser)
     add_rule_options(parser)
+    add_state_option(parser)
     add_ready_option(parser)
 
 

@@ -113,7 +113,7 @@ def _falsify_clock(world: World, fault: StateFault) -> None:
 
 
 def _jump(world: World, by_ns: int) -> None:
-    world.clock.set_wall(world.clock.wall_ns() + by_ns)
+    world.clock.set_wall(max(0, world.clock.wall_ns() + by_ns))
     world.recorder.turned("jump", by_ns=by_ns, wall_ns=world.clock.wall_ns())
 
 

@@ -13,6 +13,7 @@ from fakecri.core.timestamps import parse_rfc3339_ns
 Value: TypeAlias = str | int | bool | tuple[str, ...]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@*+,-]+", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -80,6 +81,8 @@ def _are_names(value: object) -> bool:
 
 
 def _parse_clock(text: str) -> Value | None:
+    if _DATE.fullmatch(text):
+        text += "T00:00:00Z"
     if _is_time(text):
         return text
     span_ns = parse_duration(text, signed=True)

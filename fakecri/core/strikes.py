@@ -35,7 +35,7 @@ class Struck:
         """Whether it has struck."""
         self.missed = ""
         """Why it could not."""
-        self._timer: "Timer | None" = None
+        self._timer: Timer | None = None
 
     def cancel(self) -> None:
         """Let it not strike; harmless when it is too late."""
