@@ -165,8 +165,9 @@ class State:
         return StateFault(fault.name, fault.target, fault.values, self._due)
 
     def make(self, name: str, target: str = "", **values: Value) -> Struck:
-        """Strike by the name of a form."""
-        return self._strike(StateFault.make(name, target, due=self._due, **values))
+        """Strike by the name of a form; its values have `_` for `-`."""
+        given = {each.replace("_", "-"): value for each, value in values.items()}
+        return self._strike(StateFault.make(name, target, given, self._due))
 
     def _strike(self, fault: StateFault) -> Struck:
         with self._host.turn() as world:

@@ -1,4 +1,4 @@
-"""What happens by itself to a runtime that is served: `--state 'after 5s runtime restart down=2s'`."""
+"""What happens by itself to a runtime that is served: `--state FAULT`."""
 
 import argparse
 from collections.abc import Sequence

@@ -73,21 +73,25 @@ class StateFault:
 
     @classmethod
     def make(
-        cls, name: str, target: str = "", *, due: Due | None = None, **values: Value
+        cls,
+        name: str,
+        target: str = "",
+        values: Mapping[str, Value] | None = None,
+        due: Due | None = None,
     ) -> "StateFault":
-        """Return a fault of these values, `_` for `-`. UsageError for what cannot be."""
-        form = FORMS[name]
-        given = {each.replace("_", "-"): value for each, value in values.items()}
+        """Return a fault of these values. UsageError for what cannot be."""
+        form, values = FORMS[name], values or {}
         if form.subject in TARGETS and not target:
             raise UsageError(f"here should be {TARGETS[form.subject]}")
-        unknown = sorted(set(given) - {each.name for each in form.parameters})
+        unknown = sorted(set(values) - {each.name for each in form.parameters})
         if unknown:
             raise UsageError(f'"{name}" takes no {", ".join(unknown)}')
         for parameter in form.parameters:
-            value = given.get(parameter.name, parameter.default)
-            if value != parameter.default and not parameter.kind.accepts(value):
+            value = values.get(parameter.name, parameter.default)
+            is_default = value is not None and value == parameter.default
+            if not (is_default or parameter.kind.accepts(value)):
                 raise UsageError(f"{parameter.name}={value!r} is not {parameter.kind.name}")
-        return cls(name, target, _without_defaults(form, given), due)
+        return cls(name, target, _without_defaults(form, values), due)
 
 
 def _without_defaults(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:

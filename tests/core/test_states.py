@@ -130,18 +130,28 @@ def test_a_sandbox_makes_the_moves_of_its_table_and_no_other(
 
 def test_nothing_leads_out_of_exited_but_loss_and_removal() -> None:
     ways = {trigger for state, trigger in CONTAINER_MOVES if state is ContainerState.EXITED}
-    assert ways == {T.LOSE, T.REMOVE}
+    assert ways == {T.LOSE, T.REMOVE, T.FORGET}
 
 
-def test_a_failed_start_and_a_loss_are_told_to_nobody() -> None:
-    silent = {key for key, row in CONTAINER_MOVES.items() if row.event is None}
+def test_a_failed_start_a_loss_and_what_a_restart_finds_are_told_to_nobody() -> None:
+    moves = CONTAINER_MOVES.items()
+    silent = {key for key, row in moves if row.event is None and key[1] is not T.FORGET}
     assert silent == {
         (ContainerState.CREATED, T.START_FAILED),
         (ContainerState.CREATED, T.LOSE),
         (ContainerState.RUNNING, T.LOSE),
         (ContainerState.EXITED, T.LOSE),
         (ContainerState.RUNNING, T.FIND_DEAD),
+        (ContainerState.CREATED, T.FIND_RUNNING),
+        (ContainerState.UNKNOWN, T.FIND_RUNNING),
+        (ContainerState.UNKNOWN, T.FIND_CREATED),
     }
+
+
+def test_what_is_forgotten_is_told_to_nobody() -> None:
+    forgotten = [row for (_, trigger), row in CONTAINER_MOVES.items() if trigger is T.FORGET]
+    assert {(row.state, row.event) for row in forgotten} == {(ContainerState.ABSENT, None)}
+    assert len(forgotten) == len(ContainerState) - 1
 
 
 def test_what_runs_or_is_lost_is_not_removed() -> None:
