@@ -163,11 +163,26 @@ class Host:
         """Wait likewise, but for `patience_ns` of virtual time at most; return whether it ended."""
         with self.turn() as world:
             limit = world.scheduler.sleep(patience_ns)
+            limit.then(self._progress.notify_all)
             call.watch(lambda: limit.set_result(None) if call.done else None)
         while not (call.done or limit.done):
             with self._lock:
                 self._wait(call)
         return call.done
+
+    def wait_for(self, is_so: Callable[[], bool], patience_ns: int) -> bool:
+        """Wait until a call has made something so, or `patience_ns` of real time have passed.
+
+        Return whether it is so. For paces whose time passes by itself.
+        """
+        with self.turn() as world:
+            limit = world.scheduler.sleep(patience_ns)
+            limit.then(self._progress.notify_all)
+        with self._lock:
+            while not (is_so() or limit.done):
+                self._progress.wait()
+            limit.set_result(None)
+            return is_so()
 
     def wait_message(self, call: Call) -> bool:
         """Wait until a stream has a message (True), or has ended without one (False)."""

@@ -213,10 +213,12 @@ def _call(side: _Side, call: RecordedCall, *, timed: bool) -> _Item:
     request = side.tree(call.request_fields)
     parts: dict[str, Tree] = {f"{call.rpc}.request": request}
     parts |= {f"{call.rpc}.{key}": side.tree(fact) for key, fact in facts.items() if fact}
-    if call.response_fields is not None:
-        parts[call.rpc] = side.tree(call.response_fields)
-    if call.reply is not None and "error" in call.reply.facts:
-        parts[f"{call.rpc}.error"] = side.tree(call.reply.facts["error"])
+    # What a client that had gone would have got is nobody's business.
+    reply = call.reply.facts if call.reply is not None and not call.cancelled else {}
+    if "response" in reply:
+        parts[call.rpc] = side.tree(reply["response"])
+    if "error" in reply:
+        parts[f"{call.rpc}.error"] = side.tree(reply["error"])
     if timed and call.ended_ns is not None:
         parts[f"{call.rpc}.took_ns"] = call.ended_ns - call.began_ns
     messages = [side.tree(each) for each in call.message_fields]

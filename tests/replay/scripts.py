@@ -1,8 +1,9 @@
-"""What clients do: scripts that Hypothesis makes, and one with a bit of everything."""
+"""What clients do: scripts that Hypothesis makes, and the life of a pod."""
 
 from dataclasses import dataclass
 
 import grpc
+import pytest
 from hypothesis import strategies as st
 
 from fakecri.api import runtime_pb2 as pb
@@ -126,3 +127,18 @@ class Client:
 
     def _pass(self, step: Step) -> None:
         self._node.cri.advance(step.number * 3)
+
+
+def cycle(node: Node) -> list[object]:
+    """A pod from its beginning to its end; return what was answered."""
+    answers: list[object] = [node.pull()]
+    sandbox = node.run_sandbox()
+    container = node.run(sandbox, "sleep", "1000")
+    answers += [sandbox, container, node.status(container)]
+    node.stop(container, 2)
+    answers.append(node.status(container))
+    node.remove_sandbox(sandbox)
+    with pytest.raises(grpc.RpcError) as refusal:
+        node.status(container)
+    answers.append((refusal.value.code(), refusal.value.details()))
+    return answers

@@ -19,7 +19,7 @@ from fakecri.core.recording import Recording
 from fakecri.replay import Replay, compare
 from fakecri.replay.files import read_recording
 from tests.replay.recordings import changed, recorded, recording_of
-from tests.replay.scripts import Client, Step, scripts
+from tests.replay.scripts import Client, Step, cycle, scripts
 from tests.support import FACES, Node, raises_status
 
 VERSION = pb.VersionRequest(version="0.1.0")
@@ -41,21 +41,6 @@ def replaying(
         address = f"unix://{directory}/cri.sock"
         with replay.serve(address), connect(address) as channel:
             yield Node(time, runtime_stub(channel), image_stub(channel), face), replay  # type: ignore[arg-type]  # likewise
-
-
-def cycle(node: Node) -> list[object]:
-    """A pod from its beginning to its end; return what was answered."""
-    answers: list[object] = [node.pull()]
-    sandbox = node.run_sandbox()
-    container = node.run(sandbox, "sleep", "1000")
-    answers += [sandbox, container, node.status(container)]
-    node.stop(container, 2)
-    answers.append(node.status(container))
-    node.remove_sandbox(sandbox)
-    with pytest.raises(grpc.RpcError) as refusal:
-        node.status(container)
-    answers.append((refusal.value.code(), refusal.value.details()))
-    return answers
 
 
 @pytest.mark.parametrize("face", FACES)
