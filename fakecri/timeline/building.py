@@ -24,6 +24,7 @@ from fakecri.timeline.things import CONTAINER, SANDBOX, Thing, Things, pod_of
 from fakecri.timeline.titles import title_of_record
 
 _IMAGE_RPCS = frozenset({"PullImage", "RemoveImage", "ImageStatus", "ListImages", "StreamImages"})
+_SUBJECTS = ("id", "container", "container_id", "sandbox", "pod_sandbox_id")
 _NODE_WIDE = frozenset({"restart", "restarted", "reboot", "rebooted"})
 
 
@@ -143,12 +144,9 @@ class _Builder:
         self._mark(index, record, None, bar.number if bar else None)
 
     def _state(self, index: int, record: Record) -> None:
-        subject = next(
-            (each for each in record.facts.values() if isinstance(each, str) and self._known(each)),
-            "",
-        )
+        named = (self._known(text_at(record.facts, key)) for key in _SUBJECTS)
         is_wide = text_at(record.facts, "what") in _NODE_WIDE
-        self._mark(index, record, self._known(subject), is_global=is_wide)
+        self._mark(index, record, next(filter(None, named), None), is_global=is_wide)
 
     def _mark(
         self,

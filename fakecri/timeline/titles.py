@@ -35,12 +35,20 @@ def _rule(facts: Facts) -> str:
     return f"{text_at(facts, 'did')}: {text_at(facts, 'rule')}"
 
 
+def _state(facts: Facts) -> str:
+    """What happened, with the arguments that its text has after the word for it."""
+    what, words = text_at(facts, "what"), text_at(facts, "fault").split()
+    if what in words:
+        return " ".join(words[words.index(what) :])
+    return what if words else _what(facts)
+
+
 def _what(facts: Facts) -> str:
     """The word, and the facts that are short."""
     said = [
         f"{key}={_said(key, value)}"
         for key, value in facts.items()
-        if key != "what" and isinstance(value, str | int | float)
+        if key not in {"what", "wall_ns"} and isinstance(value, str | int | float)
     ]
     return " ".join([text_at(facts, "what"), *said])
 
@@ -59,7 +67,7 @@ _TITLES: Mapping[str, Callable[[Facts], str]] = {
     "event": _event,
     "fault": _fault,
     "rule": _rule,
-    "state": _what,
+    "state": _state,
     "clock": _what,
     "cancel": lambda facts: text_at(facts, "cause"),
     "move": lambda facts: f"{text_at(facts, 'from')} → {text_at(facts, 'to')}",

@@ -1,5 +1,7 @@
 """Which lane what is on, and what it looks like there."""
 
+import pytest
+
 from fakecri.timeline.building import build
 from fakecri.timeline.model import Bar, Lane, Timeline
 from tests.timeline.recordings import DB, NGINX, SIDECAR, WEB, Script
@@ -154,6 +156,20 @@ def test_a_state_fault_is_on_the_lane_of_its_container() -> None:
     script = Script().pod().container().add("state", what="oom", container=NGINX)
     mark = build(script.recording).marks[-1]
     assert (mark.lane, mark.is_global) == (NGINX, False)
+
+
+@pytest.mark.parametrize(
+    ("what", "fault", "title"),
+    [
+        ("oom", f"container {NGINX} oom", "state oom"),
+        ("restart", "runtime restart down=2s", "state restart down=2s"),
+        ("restarted", "runtime restart down=2s", "state restarted"),
+        ("sandbox died", f"sandbox {WEB} die", "state sandbox died"),
+    ],
+)
+def test_a_state_fault_is_called_by_its_text(what: str, fault: str, title: str) -> None:
+    script = Script().add("state", what=what, fault=fault, id=NGINX)
+    assert build(script.recording).marks[0].title == title
 
 
 def test_a_restart_and_the_clock_concern_every_lane() -> None:

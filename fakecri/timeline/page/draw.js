@@ -51,6 +51,7 @@ class Painter {
     const ticks = this.#ticks();
     this.#grid(ticks);
     for (const index of shown) this.#bands(index);
+    this.#outages();
     this.#globals(false);
     for (const index of shown) this.#lane(index);
     this.#axis(ticks);
@@ -229,6 +230,25 @@ class Painter {
     ink.strokeStyle = colour.pick;
     ink.lineWidth = 2;
     ink.strokeRect(x - 2, y - 2, w + 4, h + 4);
+  }
+
+  // While the runtime is away.
+  #outages() {
+    const { ink, colour, model } = this;
+    for (const outage of model.outages) {
+      const x = Math.max(this.x(model.at(outage.begin)), -2);
+      const w = Math.min(this.x(model.endOf(outage)), this.width + 2) - x;
+      if (w <= 0) continue;
+      ink.save();
+      ink.beginPath();
+      ink.rect(x, AXIS_PX, w, this.bottom - AXIS_PX);
+      ink.clip();
+      ink.globalAlpha = 0.12;
+      ink.fillStyle = ink.strokeStyle = colour.state;
+      ink.fillRect(x, AXIS_PX, w, this.bottom - AXIS_PX);
+      hatch(ink, "slant", x, AXIS_PX, w, this.bottom - AXIS_PX);
+      ink.restore();
+    }
   }
 
   // What concerns every lane, as a line from top to bottom with a flag.

@@ -14,6 +14,7 @@ class Model {
     for (const mark of this.marks) this.laneMarks[mark.lane].push(mark);
     for (const band of this.bands) this.laneBands[band.lane].push(band);
     this.globals = this.marks.filter((mark) => mark.global);
+    this.outages = this.#outages();
     this.owners = this.#owners();
     this.axis = "order";
     this.showReads = false;
@@ -34,6 +35,17 @@ class Model {
       if (bar.end !== null) owners[bar.end] = bar;
     }
     return owners;
+  }
+
+  // From where the runtime goes away to where it is back.
+  #outages() {
+    const ends = this.globals.filter((mark) => /^state (restart|reboot)ed\b/.test(mark.title));
+    return this.globals
+      .filter((mark) => /^state (restart|reboot)( |$)/.test(mark.title))
+      .map((mark) => {
+        const back = ends.find((end) => end.index > mark.index);
+        return { begin: mark.index, end: back ? back.index : null };
+      });
   }
 
   // Filter.
