@@ -113,7 +113,7 @@ class _Builder:
         if bar is None:
             return
         bar.end = index
-        outcome_of(bar, record.facts)
+        outcome_of(bar, record.facts, [self._records[each] for each in bar.faults])
         if not self._has_moves and bar.error is None:
             request = at(self._records[bar.begin].facts, "request")
             self._implied(bar.rpc, index, at(record.facts, "response"), request)

@@ -121,10 +121,12 @@ class Timeline:
         return next(lane for lane in self.lanes if lane.key == key)
 
 
-def outcome_of(bar: Bar, reply: Facts) -> None:
+def outcome_of(bar: Bar, reply: Facts, faults: Sequence[Record]) -> None:
     """Write down what a call was answered."""
     bar.error = error_of(reply)
-    if reply.get("unsent") is True:
+    # Who goes away by itself misses no answer; who is left waiting by a rule does.
+    is_kept = any(text_at(each.facts, "effect") == "indefinite" for each in faults)
+    if reply.get("unsent") is True and (is_kept or not bar.cancels):
         bar.outcome = LOST
     elif bar.cancels:
         bar.outcome = CANCELLED

@@ -152,6 +152,16 @@ def test_what_comes_of_a_call_is_told() -> None:
     assert [bar.outcome for bar in build(script.recording).bars] == ["cancelled", "error", "open"]
 
 
+def test_a_client_that_goes_by_itself_misses_no_answer() -> None:
+    script = Script()
+    gone = script.call("PullImage")
+    script.add("cancel", call=gone, rpc="PullImage", cause="client").failed(gone, unsent=True)
+    kept = script.call("PullImage")
+    script.add("fault", call=kept, rpc="PullImage", rule="r", effect="indefinite")
+    script.add("cancel", call=kept, rpc="PullImage", cause="deadline").failed(kept, unsent=True)
+    assert [bar.outcome for bar in build(script.recording).bars] == ["cancelled", "lost"]
+
+
 def test_a_state_fault_is_on_the_lane_of_its_container() -> None:
     script = Script().pod().container().add("state", what="oom", container=NGINX)
     mark = build(script.recording).marks[-1]
