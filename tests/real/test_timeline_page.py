@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from fakecri.core.recording import Recording
 
+pytestmark = pytest.mark.real
+
 SHIFT = 8
 
 
