@@ -13,9 +13,10 @@ from fakecri.laboratory import Laboratory
 from fakecri.loops import LoopThread
 from fakecri.pace import Rate
 from fakecri.relay import Relay
+from fakecri.scopes import Rules, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fakecri.server import Server
 
@@ -31,24 +32,31 @@ class Proxy(Laboratory):
         record: TextIO | None = None,
         keep_calls: int | None = None,
         learn: bool = False,
+        rules: Rules = (),
+        strict_rules: bool = False,
     ) -> None:
         """`upstream`: where the runtime listens, as `unix:///run/containerd/containerd.sock`.
 
         It is dialled at the first call. `seed` is what the random numbers of rules follow from,
         `record` gets the recording, `keep_calls` bounds what `calls` remembers. With `learn` the
         runtime is asked for its pods, containers and images, so that rules know those that are
-        there already; else nothing is asked that no client asks. UsageError for what cannot be.
+        there already; else nothing is asked that no client asks. `rules` are armed from the start;
+        with `strict_rules` each has to act before the context is left. UsageError for what cannot
+        be.
         """
         self._relay = Relay(upstream)
-        host = open_proxy_host(self._relay, seed=seed, record=record, keep_calls=keep_calls)
-        super().__init__(host)
+        host = open_proxy_host(
+            self._relay, seed=seed, record=record, keep_calls=keep_calls, rules=texts_of(rules)
+        )
         self._thread: LoopThread | None = LoopThread()
         try:
             self._thread.run(self._relay.open(host))
+            super().__init__(host, rules, strict_rules=strict_rules)
             if learn:
                 self._thread.run(self._relay.learn())
         except BaseException:
-            self.close()
+            host.close()
+            self._hang_up()
             raise
 
     @property
@@ -67,6 +75,9 @@ class Proxy(Laboratory):
     def close(self) -> None:
         """End every call in flight and hang up; harmless when closed."""
         super().close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.run(self._relay.close())
@@ -79,8 +90,17 @@ def open_proxy_host(
     seed: int = 0,
     record: TextIO | None = None,
     keep_calls: int | None = None,
+    rules: "Sequence[str]" = (),
 ) -> Host:
-    """Return a host whose calls are a relay's, once that is open. Its time is real time."""
+    """Return a host whose calls are a relay's, once that is open. Its time is real time.
+
+    `rules` are the texts of those that are about to be armed.
+    """
     return open_host(
-        seed=seed, pace=Rate(1.0), record=record, keep_calls=keep_calls, upstream=relay
+        seed=seed,
+        pace=Rate(1.0),
+        record=record,
+        keep_calls=keep_calls,
+        rules=rules,
+        upstream=relay,
     )

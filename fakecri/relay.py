@@ -69,6 +69,7 @@ class Relay:
         options = tuple((dict(OPTIONS) | _LIMITS).items())
         self._channel = grpc.aio.insecure_channel(self._target, options=options)
         host.world.faults.lookup = self.learned
+        host.world.faults.forwarded = True
 
     async def close(self) -> None:
         """Hang up. The host has been closed."""

@@ -142,6 +142,8 @@ class Faulting:
         """
         parsed = as_rules(rules)
         with self._host.turn() as world:
+            for rule in parsed:
+                world.faults.check(rule)
             armed = [ArmedRule(self._host, world.faults.arm(rule)) for rule in parsed]
         scope = Scope(armed, strict=self._strict if strict is None else strict)
         if scope.strict:

@@ -5,6 +5,7 @@ import asyncio
 from contextlib import ExitStack
 
 from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.rules import add_rule_options, chosen_rules, tell_unfired
 from fakecri.cli.running import (
     KEPT_CALLS,
     add_listen_option,
@@ -14,11 +15,13 @@ from fakecri.cli.running import (
     open_record,
     serve_until_told,
 )
+from fakecri.core.faults.engine import check_forwarded
 from fakecri.endpoints import parse_address
 from fakecri.errors import UsageError
 from fakecri.host import Host
 from fakecri.proxy import open_proxy_host
 from fakecri.relay import Relay
+from fakecri.scopes import Faulting, texts_of
 from fakecri.server import Server
 
 
@@ -43,11 +46,15 @@ def add_to(commands: Commands) -> None:
         help="ask the runtime for what there is, so that rules know its pods, containers, images",
     )
     add_record_option(parser)
+    add_rule_options(parser)
     add_ready_option(parser)
 
 
 def proxy(options: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; return 0. UsageError for what the options get wrong."""
+    """Serve until SIGTERM or SIGINT; return the exit status, which is 0 but for strict rules.
+
+    UsageError for what the options get wrong.
+    """
     listen = parse_address(options.listen)
     listen.check()
     if options.ready_fd is not None:
@@ -55,12 +62,20 @@ def proxy(options: argparse.Namespace) -> int:
     relay = Relay(options.upstream)
     if relay.endpoint == listen.endpoint:
         raise UsageError(f"--upstream {options.upstream}: the proxy itself is to listen there")
+    rules = [check_forwarded(rule) for rule in chosen_rules(options)]
     with ExitStack() as stack:
         record = stack.enter_context(open_record(options.record)) if options.record else None
-        host = open_proxy_host(relay, seed=options.seed, record=record, keep_calls=KEPT_CALLS)
+        host = open_proxy_host(
+            relay,
+            seed=options.seed,
+            record=record,
+            keep_calls=KEPT_CALLS,
+            rules=texts_of(rules),
+        )
         stack.callback(host.close)
+        scope = Faulting(host)(rules)
         asyncio.run(_run(host, relay, options))
-    return 0
+    return tell_unfired(scope, options)
 
 
 async def _run(host: Host, relay: Relay, options: argparse.Namespace) -> None:

@@ -16,10 +16,17 @@ import pytest
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
+from fakecri.core.recording import Recording
 from fakecri.proxy import Proxy
+from fakecri.replay.comparing import Choices, compare
+from fakecri.replay.ignoring import Ignore, parse_paths
+from fakecri.replay.reports import text_report
+from tests.real import install
 from tests.real.containerd import Address, containerd, obstacles
+from tests.real.crictl import Crictl
 from tests.requirements import skip_for
-from tests.session import Session
+from tests.session import IMAGE, Session
+from tests.support import raises_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 ANEW = os.environ.get("FAKECRI_RECORD_SESSION") == "1"
-RECORDED = Path(__file__).parents[2] / "fixtures" / "recordings" / "containerd-1.6.jsonl"
+RECORDED = Path(__file__).parents[2] / "fixtures" / "recordings" / "containerd-1.6.20.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +48,92 @@ def server() -> Iterator[Address]:
 def recorded_session(server: Address, directory: Path) -> str:
     """Return the recording of the session, without the names that this run alone has."""
     record = io.StringIO()
-    logs = directory / "logs"
+    logs, home = str(directory / "logs"), str(Path(server.endpoint.removeprefix("unix://")).parent)
     with (
         Proxy(server.endpoint, record=record) as proxy,
         proxy.serve(f"{directory}/cri.sock") as served,
         connect(served.endpoint) as channel,
     ):
         stubs = runtime_stub(channel), image_stub(channel)
-        Session(*stubs, time.sleep, str(logs), server.cgroup_parent).play()
-    text = record.getvalue().replace(str(logs), "/var/log/session")
-    return text.replace(server.cgroup_parent, "/session").replace(
-        str(Path(server.endpoint.removeprefix("unix://")).parent), "/run/session"
-    )
+        Session(*stubs, time.sleep, logs, server.cgroup_parent).play()
+    text = record.getvalue().replace(logs, "/var/log/session").replace(home, "/run/session")
+    return text.replace(server.cgroup_parent, "/session")
+
+
+@pytest.fixture
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where a proxy may listen; its path is short."""
+    return f"unix://{tmp_path_factory.mktemp('p')}/cri.sock"
+
+
+def test_a_session_is_as_recorded(server: Address, tmp_path: Path) -> None:
+    text = recorded_session(server, tmp_path)
+    if ANEW:
+        RECORDED.write_text(text)
+    now, before = (parsed(each) for each in (text, RECORDED.read_text()))
+    ignored = parse_paths(["PodSandboxStatus.status.network.ip", "ListContainers.containers.order"])
+    made = compare(before, now, Choices(), Ignore(ignored))
+    assert made.alike, "\n".join(text_report(made, "recorded", "now", []))
+
+
+def parsed(text: str) -> Recording:
+    """Return a recording."""
+    return Recording.parse(text.splitlines(keepends=True))
+
+
+def test_rules_act_on_what_really_runs(server: Address, tmp_path: Path) -> None:
+    """The error comes when the container runs: what its client must not believe."""
+    with Proxy(server.endpoint) as proxy:
+        session = Session(
+            proxy.runtime, proxy.images, time.sleep, str(tmp_path), server.cgroup_parent
+        )
+        session.image("PullImage", image=pb.ImageSpec(image=IMAGE))
+        pod = session.run("RunPodSandbox", config=session.pod("rules")).pod_sandbox_id
+        container = session.create(pod, "app", "sleep", "3600")
+        rule = 'StartContainer{pod=rules, container=app} = 1* after:error(UNAVAILABLE, "gone")'
+        start = pb.StartContainerRequest(container_id=container)
+        with (
+            proxy.faults(rule, strict=True),
+            raises_status(grpc.StatusCode.UNAVAILABLE, "gone"),
+        ):
+            proxy.runtime.StartContainer(start)
+        status = session.run("ContainerStatus", container_id=container).status
+        assert status.state == pb.CONTAINER_RUNNING
+        out = session.run("ExecSync", container_id=container, cmd=["echo", "alive"])
+        assert out.stdout == b"alive\n"
+        assert [call.rpc for call in proxy.calls if call.unsent or call.faults] == [
+            "StartContainer"
+        ]
+        session.run("StopPodSandbox", pod_sandbox_id=pod)
+        session.run("RemovePodSandbox", pod_sandbox_id=pod)
+
+
+def test_crictl_sees_the_runtime_through_a_proxy(
+    server: Address, address: str, tmp_path: Path
+) -> None:
+    with Proxy(
+        server.endpoint, rules='ExecSync{container=app} = 1* error(INTERNAL, "no")'
+    ) as proxy:
+        session = Session(
+            proxy.runtime, proxy.images, time.sleep, str(tmp_path), server.cgroup_parent
+        )
+        session.image("PullImage", image=pb.ImageSpec(image=IMAGE))
+        pod = session.run("RunPodSandbox", config=session.pod("seen")).pod_sandbox_id
+        container = session.create(pod, "app", "sleep", "3600")
+        session.run("StartContainer", container_id=container)
+        with proxy.serve(address) as served:
+            crictl = Crictl(_program(), tmp_path / "crictl.yaml", served.endpoint)
+            assert pod in crictl.ok("pods", "--quiet", "--no-trunc").out
+            assert container in crictl.ok("ps", "--quiet", "--no-trunc").out
+            assert "busybox" in crictl.ok("images").out
+            assert "desc = no" in crictl.fails("exec", "--sync", container, "echo", "alive")
+            assert crictl.ok("exec", "--sync", container, "echo", "alive").out.strip() == "alive"
+            # The streams themselves are between crictl and the runtime's own server.
+            assert crictl.ok("exec", container, "echo", "alive").out == "alive\n"
+            crictl.ok("rmp", "--force", pod)
+
+
+def _program() -> Path:
+    program = install.find("crictl").path
+    assert program is not None
+    return program

@@ -11,6 +11,7 @@ from fakecri.core.faults.armed import Armed, Surroundings
 from fakecri.core.faults.grammar import checked, is_switch
 from fakecri.core.faults.kinds import KINDS
 from fakecri.core.faults.misses import Calls
+from fakecri.core.faults.printing import text_of
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.core.faults.shots import Shot
 from fakecri.core.faults.subjects import (
@@ -56,6 +57,8 @@ class Faults:
         self._began_ns = scheduler.now_ns
         self.lookup = lookup
         self.armed: list[Armed] = []
+        self.forwarded = False
+        """Whether another runtime does the work, of which nobody here sees the middle."""
         self.switches: set[str] = set()
         """Those that are on: what `while paused` asks for."""
         self._version = object()
@@ -81,12 +84,18 @@ class Faults:
 
         Calls under way it does not touch. UsageError where it is none.
         """
-        armed = Armed(checked(rule), self._around, fleeting=fleeting)
+        armed = Armed(self.check(rule), self._around, fleeting=fleeting)
         self.armed.append(armed)
         for rpc in armed.rpcs:
             self._bucket(rpc).rules.append(armed)
         self._changed(armed, "armed")
         return armed
+
+    def check(self, rule: Rule) -> Rule:
+        """Return a rule that can be armed. UsageError where it cannot."""
+        if self.forwarded:
+            check_forwarded(rule)
+        return checked(rule)
 
     def _bucket(self, rpc: str) -> _Bucket:
         bucket = self._buckets.get(rpc)
@@ -221,3 +230,13 @@ def _ends(term: Term) -> bool:
     """Whether a call on which a term acts never comes to the runtime."""
     early = term.phase in (Phase.WIRE, Phase.BEFORE) and "after" not in term.action.arguments
     return early and KINDS[term.action.name].ends
+
+
+def check_forwarded(rule: Rule) -> Rule:
+    """Return a rule that can act on calls that go to another runtime. UsageError for others."""
+    if any(term.phase is Phase.DURING for term in rule.terms):
+        raise UsageError(
+            f"{text_of(rule)}: nobody sees when the work of another runtime is half done, "
+            "so that there is no phase during"
+        )
+    return rule
