@@ -6,21 +6,22 @@ from pathlib import Path
 from fakecri import CRI
 from fakecri.core.recording import Recording
 from fakecri.replay.comparing import Choices, Comparison, compare
+from fakecri.replay.driving import drive
 from fakecri.replay.files import read_recording
 from fakecri.replay.ignoring import Ignore, parse_ignored
 from fakecri.replay.reports import text_report
-from tests.session import Session
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "recordings"
 REAL = RECORDINGS / "containerd-1.6.20.jsonl"
 REASONS = RECORDINGS / "containerd-1.6.20.ignore"
 
 
-def played() -> Recording:
-    """Return the recording of the session on fakecri."""
+def driven() -> Recording:
+    """Return the recording of the same calls, made anew of fakecri."""
     record = io.StringIO()
     with CRI(record=record) as cri:
-        Session(cri.runtime, cri.images, cri.advance, "/var/log/session", "/session").play()
+        driven = drive(read_recording(REAL), cri.host)
+    assert driven.notes == []
     return Recording.parse(record.getvalue().splitlines(keepends=True))
 
 
@@ -28,7 +29,7 @@ def compared(*, with_reasons: bool) -> tuple[Comparison, Ignore]:
     """Compare the two; return also what was ignored."""
     reasons = parse_ignored(REASONS.read_text().splitlines(), REASONS.name)
     ignore = Ignore(reasons if with_reasons else ())
-    return compare(read_recording(REAL), played(), Choices(), ignore), ignore
+    return compare(read_recording(REAL), driven(), Choices(), ignore), ignore
 
 
 def test_every_difference_to_a_real_containerd_is_explained() -> None:
