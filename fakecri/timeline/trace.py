@@ -5,6 +5,7 @@ thread. Times are virtual, in µs since the runtime began.
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -172,9 +173,12 @@ def _apart(bars: Iterable[Bar]) -> set[int]:
     chosen: set[int] = set()
     for bar in sorted(bars, key=lambda each: (each.is_read, each.begin)):
         begin, end = bar.begin, float("inf") if bar.end is None else bar.end
-        spans = taken.setdefault(bar.lane, [])
-        if all(end < other_begin or begin > other_end for other_begin, other_end in spans):
-            spans.append((begin, end))
+        spans = taken.setdefault(bar.lane, [])  # in order, and apart
+        place = bisect_left(spans, (begin, end))
+        is_after = place == 0 or spans[place - 1][1] < begin
+        is_before = place == len(spans) or end < spans[place][0]
+        if is_after and is_before:
+            spans.insert(place, (begin, end))
             chosen.add(bar.number)
     return chosen
 

@@ -136,7 +136,7 @@ class Panel {
 
   #moment(index) {
     const record = this.model.records[index];
-    return `${span(record.v)} · record ${record.n} · ${record.wall}`;
+    return [`${span(record.v)} · record ${record.n}`, element("small", record.wall)];
   }
 
   #laneLink(index) {

@@ -176,7 +176,7 @@ class Painter {
   #bar(bar, x, y, w, until) {
     const { ink, colour, model } = this;
     const left = Math.max(x, -4), right = Math.min(x + w, this.width + 4);
-    paintBar(ink, colour, lookOf(bar), left, y, right - left, BAR_PX);
+    paintBar(ink, colour, lookOf(bar), left, y, right - left, BAR_PX, bar.faults.length ? 9 : 0);
     for (const index of bar.messages) {
       const at = this.x(model.at(index));
       if (at >= 0 && at <= this.width) {
@@ -201,7 +201,7 @@ class Painter {
   #words(bar, x, y, w, until) {
     const { ink, colour } = this;
     const look = lookOf(bar);
-    const lead = 5 + (look.glyph && w >= 12 ? 11 : 0) + (bar.faults.length ? 7 : 0);
+    const lead = 5 + (look.glyph && w >= 12 ? 11 : 0) + (bar.faults.length ? 9 : 0);
     const full = `${bar.rpc}${bar.subject ? ` ${bar.subject}` : ""}${bar.error ? ` ${bar.error[0]}` : ""}`;
     const long = bar.took_ns > 0 ? `${full} · ${span(bar.took_ns)}` : full;
     const within = cut(ink, long, w - lead - 4);

@@ -39,7 +39,7 @@ function lookOf(bar) {
   return { fill: "call", edge: "call", ink: "call-ink", open: bar.outcome === "open" };
 }
 
-function paintBar(ink, colour, look, x, y, w, h) {
+function paintBar(ink, colour, look, x, y, w, h, shift = 0) {
   ink.beginPath();
   if (look.open) {
     // An arrow: it goes on.
@@ -56,7 +56,9 @@ function paintBar(ink, colour, look, x, y, w, h) {
   ink.setLineDash(look.dash ? [4, 2.5] : []);
   ink.stroke();
   ink.setLineDash([]);
-  if (look.glyph && w >= 12) paintGlyph(ink, colour[look.ink], look.glyph, x + 8, y + h / 2);
+  if (look.glyph && w >= 12 + shift) {
+    paintGlyph(ink, colour[look.ink], look.glyph, x + 8 + shift, y + h / 2);
+  }
 }
 
 function paintGlyph(ink, colour, glyph, x, y) {
