@@ -96,6 +96,7 @@ class _Builder:
         bar = self._bar(record)
         if bar:
             bar.cancels.append(index)
+            bar.cause = text_at(record.facts, "cause")
             if bar.outcome == OPEN:
                 bar.outcome = CANCELLED
 

@@ -120,6 +120,7 @@ def _bar(timeline: Timeline, bar: Bar, places: Mapping[str, int]) -> dict[str, o
         "error": bar.error,
         "read": bar.is_read,
         "plain": bar.is_plain,
+        "failed": bar.is_failed,
         "stream": bar.lane == STREAMS,
         "subject": subject_of_call(timeline.records[bar.begin].facts),
         "took_ns": timeline.took_ns(bar),

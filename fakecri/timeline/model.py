@@ -46,6 +46,8 @@ class Bar:
     """Which of the rows of its lane it is in: none overlaps another in its row."""
     outcome: str = OPEN
     error: tuple[str, str] | None = None
+    cause: str = ""
+    """Why it was cancelled: `deadline`, `client` or `closed`."""
     cancels: list[int] = field(default_factory=list)
     faults: list[int] = field(default_factory=list)
     messages: list[int] = field(default_factory=list)
@@ -56,6 +58,11 @@ class Bar:
     def is_read(self) -> bool:
         """Whether it changes nothing."""
         return is_read(self.rpc)
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether its client got no answer that it can use, and did not go by itself."""
+        return self.outcome in {ERROR, LOST} or self.cause == "deadline"
 
     @property
     def is_plain(self) -> bool:

@@ -19,6 +19,7 @@ _IMPLIED = {
     "RemoveContainer": ABSENT,
 }
 _LISTS = frozenset({"ListContainers", "ListPodSandbox", "StreamContainers", "StreamPodSandboxes"})
+_STATUSES = {"PodSandboxStatus": "sandbox", "ContainerStatus": "container"}
 _PREFIXES = ("CONTAINER_", "SANDBOX_")
 _DEFAULTS = {"sandbox": "READY", "container": "CREATED"}
 
@@ -38,6 +39,9 @@ def implied_states(rpc: str, request: object, response: object) -> Iterator[tupl
         key = "pod_sandbox_id" if of_sandbox else "container_id"
         made = rpc in {"RunPodSandbox", "CreateContainer"}
         yield text_at(response if made else request, key), state
+    elif rpc in _STATUSES:
+        state = said_state(text_at(response, "status", "state") or _DEFAULTS[_STATUSES[rpc]])
+        yield text_at(response, "status", "id"), state
     elif rpc in _LISTS or rpc == "GetContainerEvents":
         for kind, item in items_of(response):
             # Number 0 of an enum is left out of JSON.

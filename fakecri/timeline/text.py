@@ -131,8 +131,7 @@ class _Text:
         if bar.outcome == LOST:
             words.append("(the client never got it)")
         if bar.outcome == CANCELLED:
-            causes = [text_at(self._timeline.records[each].facts, "cause") for each in bar.cancels]
-            words.append(f"(cancelled: {', '.join(causes)})")
+            words.append(f"(cancelled: {bar.cause})")
         took_ns = self._timeline.took_ns(bar)
         if took_ns:
             words.append(f"after {short_span(took_ns)}")
@@ -221,7 +220,7 @@ class _Text:
         if number_at(header, "seed") is not None:
             words.append(f"seed {number_at(header, 'seed')}")
         words.append(text_at(header, "pace"))
-        failed = sum(1 for bar in bars if bar.error or bar.outcome == LOST)
+        failed = sum(bar.is_failed for bar in bars)
         words.append(f"{len(bars)} calls, {failed} failed")
         kinds = Counter(mark.kind for mark in self._timeline.marks)
         words += [f"{kinds['fault']} faults", f"{kinds['event']} events"]

@@ -149,7 +149,11 @@ def test_what_comes_of_a_call_is_told() -> None:
     script.add("cancel", call=late, rpc="Version", cause="deadline").failed(late)
     script.failed(script.call("Status"))
     script.call("ListImages")
-    assert [bar.outcome for bar in build(script.recording).bars] == ["cancelled", "error", "open"]
+    closed = script.call("GetContainerEvents")
+    script.add("cancel", call=closed, rpc="", cause="closed").failed(closed)
+    bars = build(script.recording).bars
+    assert [bar.outcome for bar in bars] == ["cancelled", "error", "open", "cancelled"]
+    assert [bar.is_failed for bar in bars] == [True, True, False, False]
 
 
 def test_a_client_that_goes_by_itself_misses_no_answer() -> None:
@@ -237,6 +241,14 @@ def test_without_moves_states_are_what_calls_and_lists_say() -> None:
     bands = [band for band in build(script.recording).bands if band.lane == NGINX]
     assert [band.state for band in bands] == ["CREATED", "RUNNING", "EXITED"]
     assert bands[-1].end is not None
+
+
+def test_without_moves_a_status_tells_of_an_end() -> None:
+    script = proxied()
+    status = {"id": NGINX, "state": "CONTAINER_EXITED", "exit_code": 3, "reason": "Error"}
+    call = script.call("ContainerStatus", container_id=NGINX)
+    band = build(script.reply(call, response={"status": status}).recording).bands[-1]
+    assert (band.state, band.note) == ("EXITED", "3 Error")
 
 
 def test_without_moves_a_call_that_failed_changes_no_state() -> None:

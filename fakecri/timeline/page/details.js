@@ -122,7 +122,7 @@ class Panel {
         ["kind", lane.kind], ["id", lane.id], ["pod", lane.pod],
         ["attempt", lane.kind === "container" ? String(lane.attempt) : null],
         ["calls", String(bars.length)],
-        ["failed", String(bars.filter((bar) => bar.error).length)],
+        ["failed", String(bars.filter((bar) => bar.failed).length)],
       ]),
     );
     const states = this.model.laneBands[index];
@@ -208,7 +208,7 @@ function showRules(model) {
 function showFacts(model) {
   const { header } = model;
   const last = model.records[model.records.length - 1];
-  const failed = model.bars.filter((bar) => bar.error || bar.outcome === "lost").length;
+  const failed = model.bars.filter((bar) => bar.failed).length;
   const facts = [
     ["profile", header.profile], ["seed", header.seed], ["pace", header.pace],
     ["fakecri", header.fakecri], ["contract", header.contract_version || header.contract],

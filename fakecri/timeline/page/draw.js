@@ -314,7 +314,7 @@ class Painter {
       if (place > view.to) break;
       const { v } = model.records[index];
       const x = this.x(place);
-      if (v === before || x - last < 7 || model.steps[index] === 0) continue;
+      if (v === before || x - last < 20 || model.steps[index] === 0) continue;
       before = v;
       last = x;
       const text = x >= free ? tickSpan(v, wide_ns) : "";

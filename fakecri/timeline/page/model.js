@@ -92,7 +92,8 @@ class Model {
       if (!matches[index]) return;
       const bars = this.laneBars[index].filter((bar) => this.shows(bar));
       const rows = bars.reduce((most, bar) => Math.max(most, bar.row + 1), 0);
-      const marks = this.laneMarks[index].some((mark) => mark.kind !== "fault");
+      const marks = this.laneBands[index].length > 0 ||
+        this.laneMarks[index].some((mark) => mark.kind !== "fault");
       lane.y = y;
       lane.height = Math.max(2 * PAD_PX + rows * ROW_PX + (marks ? MARKS_PX : 0), 34);
       y += lane.height;
