@@ -17,7 +17,7 @@ from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.system import PidNamespace, System, Uts
 
 if TYPE_CHECKING:
-    from fakecri.core.faults.subjects import KnownContainer, KnownPod
+    from fakecri.core.faults.things import KnownContainer, KnownPod
     from fakecri.core.oom import MemoryGuard
 
 

@@ -41,26 +41,27 @@ class Shelf(Generic[R]):
     """Records by id, and by any prefix of an id that only one of them has."""
 
     def __init__(self) -> None:
-        self._records: dict[str, R] = {}
+        self.by_id: dict[str, R] = {}
+        """To be read, not changed."""
         self._sorted_ids: list[str] = []
 
     def __iter__(self) -> Iterator[R]:
-        return iter(tuple(self._records.values()))
+        return iter(tuple(self.by_id.values()))
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self.by_id)
 
     def __contains__(self, record: object) -> bool:
-        return isinstance(record, Sandbox | Container) and record.id in self._records
+        return isinstance(record, Sandbox | Container) and record.id in self.by_id
 
     def add(self, record: R) -> None:
         """Make it visible."""
-        self._records[record.id] = record
+        self.by_id[record.id] = record
         insort(self._sorted_ids, record.id)
 
     def remove(self, record: R) -> None:
         """Make it vanish; harmless when it is gone."""
-        if self._records.pop(record.id, None) is not None:
+        if self.by_id.pop(record.id, None) is not None:
             del self._sorted_ids[bisect_left(self._sorted_ids, record.id)]
 
     def find(self, prefix: str) -> R | None:
@@ -68,16 +69,16 @@ class Shelf(Generic[R]):
 
         CRIError (UNKNOWN) where it is empty or names several (spec: lifecycle 1.3).
         """
-        if not prefix:
-            raise CRIError("prefix can't be empty")
-        exact = self._records.get(prefix)
+        exact = self.by_id.get(prefix)
         if exact is not None:
             return exact
+        if not prefix:
+            raise CRIError("prefix can't be empty")
         at = bisect_left(self._sorted_ids, prefix)
         matching = [id_ for id_ in self._sorted_ids[at : at + 2] if id_.startswith(prefix)]
         if len(matching) > 1:
             raise CRIError(f"Multiple IDs found with provided prefix: {prefix}")
-        return self._records[matching[0]] if matching else None
+        return self.by_id[matching[0]] if matching else None
 
     def get(self, prefix: str) -> R:
         """Return what `prefix` names; NotFoundError where that is nothing."""

@@ -174,7 +174,7 @@ def test_meters_forget_what_is_gone(stage: Stage) -> None:
     stage.outside.stop_sandbox(stage.sandbox.id)
     stage.outside.remove_sandbox(stage.sandbox.id)
     fresh, used = vars(Meters()), vars(stage.meters)
-    assert container.id not in stage.world.store.containers._records
+    assert container.id not in stage.world.store.containers.by_id
     assert used == fresh
 
 

@@ -11,8 +11,9 @@ from fakecri.core.faults.printing import term_text, text_of
 from fakecri.core.faults.rules import Condition, Phase, Rule, Term
 from fakecri.core.faults.selectors import compiled, is_changing, values_of
 from fakecri.core.faults.shots import Shot
-from fakecri.core.faults.subjects import Lookup, Subject
+from fakecri.core.faults.subjects import Subject
 from fakecri.core.faults.targets import expanded
+from fakecri.core.faults.things import Lookup
 from fakecri.core.faults.triggers import Moment, Turn
 from fakecri.errors import UsageError
 from fakecri.rpcs import RPCS
@@ -52,8 +53,9 @@ class Armed:
         lasting = [each for each in rule.selector if not is_changing(each.key)]
         changing = [each for each in rule.selector if is_changing(each.key)]
         self._requirements = [self._requirement(each) for each in (*lasting, *changing)]
-        tests = tuple(each.test for each in self._requirements)
-        self._lasting, self._changing = tests[: len(lasting)], tests[len(lasting) :]
+        self.tests = tuple(each.test for each in self._requirements)
+        """All that must be true of a call; first what is so in each call about the same thing."""
+        self._lasting = self.tests[: len(lasting)]
         self._fitting = [self._rpcs_of(term) for term in rule.terms]
         self._start()
 
@@ -106,10 +108,6 @@ class Armed:
     def may_match(self, subject: Subject) -> bool:
         """Whether the conditions hold that hold for each call about the same thing, or for none."""
         return all(test(subject) for test in self._lasting)
-
-    def matches(self, subject: Subject) -> bool:
-        """Whether the other conditions of its selector hold too."""
-        return all(test(subject) for test in self._changing)
 
     def due(self, call: "Call") -> int | None:
         """Count a call that matches; return the place of the term whose turn it is, if any."""
@@ -192,7 +190,7 @@ class Armed:
         past = [
             call
             for rpc in self.rpcs
-            for call in self._around.calls(rpc).last(self._before[rpc], until[rpc])
+            for call in self._around.calls(rpc).between(self._before[rpc], until[rpc])
         ]
         past.sort(key=lambda call: call.serial)
         wanted, nearest = closest(self._requirements, past, self._around.lookup())

@@ -8,22 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fakecri.core.faults.armed import Armed, Surroundings
+from fakecri.core.faults.finders import FINDERS, Found
 from fakecri.core.faults.grammar import checked, is_switch
 from fakecri.core.faults.kinds import KINDS
 from fakecri.core.faults.misses import Calls
 from fakecri.core.faults.printing import text_of
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.core.faults.shots import Shot
-from fakecri.core.faults.subjects import (
-    FINDERS,
-    NO_VERDICT,
-    Found,
-    KnownContainer,
-    KnownPod,
-    Lookup,
-    Subject,
-    Verdict,
-)
+from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.things import Lookup, Opinions
 from fakecri.errors import Code, CRIError, UsageError
 from fakecri.rpcs import RPCS, Rpc
 
@@ -38,13 +31,17 @@ _ORDER = {
 }
 
 
+_FEW = 3
+"""Rules that are as soon asked as it is looked up what they have said."""
+
+
 class _Bucket:
     """The rules for one RPC, and the calls of it that came while there were any."""
 
-    def __init__(self, rpc: Rpc) -> None:
+    def __init__(self, rpc: Rpc, kept: int | None) -> None:
         self.rules: list[Armed] = []
         self.find = FINDERS[rpc.name]
-        self.calls = Calls(rpc)
+        self.calls = Calls(rpc, kept)
 
 
 class Faults:
@@ -63,8 +60,8 @@ class Faults:
         """Those that are on: what `while paused` asks for."""
         self._version = object()
         """Another one whenever rules change, so that nobody goes by what he thought of before."""
-        self._nothing: Verdict = NO_VERDICT
-        """The verdict on what is no thing."""
+        self._of_nothing = Opinions()
+        """Those of calls that are about no thing."""
         self._buckets: dict[str, _Bucket] = {}
         self._flying: dict[int, tuple[Call, tuple[Shot, ...]]] = {}
         self._around = Surroundings(
@@ -100,7 +97,7 @@ class Faults:
     def _bucket(self, rpc: str) -> _Bucket:
         bucket = self._buckets.get(rpc)
         if bucket is None:
-            bucket = self._buckets[rpc] = _Bucket(RPCS[rpc])
+            bucket = self._buckets[rpc] = _Bucket(RPCS[rpc], self._around.recorder.calls.maxlen)
         return bucket
 
     def reset(self, armed: Armed) -> None:
@@ -143,53 +140,58 @@ class Faults:
         self.arm(Rule((rpc,), (term,)), fleeting=True)
 
     def shots(self, call: "Call") -> tuple[Shot, ...]:
-        """Return what is to be done to a call that has just begun; to be `ended` if anything."""
+        """Return what is to be done to a call that has just begun; to be `ended` if anything.
+
+        Every call pays for this, so little is called here.
+        """
         bucket = self._buckets.get(call.rpc.name)
         if bucket is None or not bucket.rules:
             return ()
-        found = bucket.find(call.request, self.lookup)
-        number = bucket.calls.add(call, found)
-        matching = self._matching(bucket, call, number, found)
-        if not matching:
-            return ()
-        shots = _shots(call, *matching)
+        calls = bucket.calls
+        calls.count = number = calls.count + 1
+        found = container, pod, is_lasting = bucket.find(call.request, self.lookup)
+        thing = container or pod
+        calls.last.append((call.record, number, found, thing and thing.state))
+        rules: Sequence[Armed] = bucket.rules
+        if is_lasting and len(rules) > _FEW:
+            rules = self._candidates(bucket, call, found)
+            if not rules:
+                return ()
+        subject = Subject(call, self.lookup, number, found)
+        matching = []
+        for armed in rules:
+            for test in armed.tests:
+                if not test(subject):
+                    break
+            else:
+                matching.append(armed)
+        return self._take_off(call, matching, subject) if matching else ()
+
+    def _take_off(
+        self, call: "Call", matching: Sequence[Armed], subject: Subject
+    ) -> tuple[Shot, ...]:
+        shots = _shots(call, matching, subject)
         if shots:
             self._flying[id(call.request)] = (call, shots)
         return shots
 
-    def _matching(
-        self, bucket: _Bucket, call: "Call", number: int, found: Found
-    ) -> tuple[list[Armed], Subject] | None:
-        """Return the rules that match a call, if there are any, and what it is about."""
-        container, pod, is_lasting = found
-        candidates: Sequence[Armed] = bucket.rules
-        if is_lasting:
-            candidates = self._candidates(container or pod, call, found)
-        if not candidates:
-            return None
-        rpc, subject = call.rpc.name, Subject(call, self.lookup, number, found)
-        matching = [
-            armed
-            for armed in candidates
-            if rpc in armed.rpcs
-            and (is_lasting or armed.may_match(subject))
-            and armed.matches(subject)
-        ]
-        return (matching, subject) if matching else None
-
-    def _candidates(
-        self, thing: KnownContainer | KnownPod | None, call: "Call", found: Found
-    ) -> Sequence[Armed]:
-        """Return the rules, for any RPC, that may match calls about a thing."""
-        version, candidates = self._nothing if thing is None else thing.verdict
-        if version is self._version:
-            return candidates
-        subject = Subject(call, self.lookup, 0, found)
-        candidates = tuple(armed for armed in self.armed if armed.may_match(subject))
-        if thing is None:
-            self._nothing = (self._version, candidates)
-        else:
-            thing.verdict = (self._version, candidates)
+    def _candidates(self, bucket: _Bucket, call: "Call", found: Found) -> Sequence[Armed]:
+        """Return the rules that may match calls of an RPC about a thing; that is kept with it."""
+        thing = found[0] or found[1]
+        opinions = self._of_nothing if thing is None else thing.opinions
+        rpc = call.rpc.name
+        if opinions.version is not self._version:
+            opinions.version = self._version
+            opinions.by_rpc.clear()
+            opinions.by_rule.clear()
+        elif rpc in opinions.by_rpc:
+            return opinions.by_rpc[rpc]
+        subject, by_rule = Subject(call, self.lookup, 0, found), opinions.by_rule
+        for armed in bucket.rules:
+            if armed not in by_rule:
+                by_rule[armed] = armed.may_match(subject)
+        candidates = tuple(armed for armed in bucket.rules if by_rule[armed])
+        opinions.by_rpc[rpc] = candidates
         return candidates
 
     def flying(self, request: object) -> "tuple[Call, tuple[Shot, ...]] | None":
@@ -210,7 +212,7 @@ class Faults:
             armed.reconnect()
 
 
-def _shots(call: "Call", matching: list[Armed], subject: Subject) -> tuple[Shot, ...]:
+def _shots(call: "Call", matching: Sequence[Armed], subject: Subject) -> tuple[Shot, ...]:
     due = [(place, armed) for armed in matching if (place := armed.due(call)) is not None]
     due.sort(key=lambda each: _ORDER[each[1].rule.terms[each[0]].phase])  # it is stable
     shots: list[Shot] = []

@@ -1,15 +1,15 @@
 """What the store knows of the things that requests name."""
 
-from fakecri.core.faults.subjects import KnownContainer, KnownPod
+from fakecri.core.faults.things import KnownContainer, KnownPod
 from fakecri.core.image_store import AmbiguousDigest, ImageStore
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.references import find_normalised
-from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.store import Store
 from fakecri.errors import CRIError
 
-_CONTAINER_STATES = {state: state.name.lower() for state in ContainerState}
-_SANDBOX_STATES = {state: state.name.lower() for state in SandboxState}
+# By their numbers; the last one is ABSENT, which is -1.
+_CONTAINER_STATES = ("created", "running", "exited", "unknown", "absent")
+_SANDBOX_STATES = ("ready", "notready", "absent")
 
 
 class StoreLookup:
@@ -18,9 +18,15 @@ class StoreLookup:
     def __init__(self, store: Store, images: ImageStore) -> None:
         self._store = store
         self._images = images
+        self._sandboxes = store.sandboxes.by_id
+        self._containers = store.containers.by_id
 
     def find_pod(self, id_: str) -> KnownPod | None:
         """Return a pod sandbox, or None."""
+        found = self._sandboxes.get(id_)
+        if found is not None and found.known is not None:  # quickly: the usual case
+            found.known.state = _SANDBOX_STATES[found.state]
+            return found.known
         try:
             sandbox = self._store.sandboxes.find(id_)
         except CRIError:  # the beginning of several ids
@@ -29,6 +35,10 @@ class StoreLookup:
 
     def find_container(self, id_: str) -> KnownContainer | None:
         """Return a container, or None."""
+        found = self._containers.get(id_)
+        if found is not None and found.known is not None:
+            found.known.state = _CONTAINER_STATES[found.state]
+            return found.known
         try:
             container = self._store.containers.find(id_)
         except CRIError:

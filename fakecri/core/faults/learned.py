@@ -11,12 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.faults.subjects import (
-    KnownContainer,
-    KnownPod,
-    described_container,
-    described_pod,
-)
+from fakecri.core.faults.things import KnownContainer, KnownPod, described_container, described_pod
 from fakecri.core.references import find_normalised
 
 T = TypeVar("T")

@@ -8,55 +8,54 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 from fakecri.core.faults.conditions import NUMERIC
+from fakecri.core.faults.finders import Found
 from fakecri.core.faults.printing import condition_text
 from fakecri.core.faults.rules import Condition
 from fakecri.core.faults.selectors import Test, Values
-from fakecri.core.faults.subjects import Found, Lookup, Subject
+from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.things import Lookup
 from fakecri.rpcs import Rpc
 
 if TYPE_CHECKING:
-    from fakecri.core.pipeline import Call, Metadata
+    from fakecri.core.recorder import CallRecord
 
 KEPT_CALLS = 64
 """How many calls of an RPC are looked at for the closest: the last ones."""
 
 
-@dataclass(slots=True)
 class Past:
     """A call that was, as far as it is needed to say why a rule did not match it."""
 
-    rpc: Rpc
-    request: Any
-    peer: str
-    metadata: "Metadata"
-    serial: int
-    number: int
-    found: Found
-    state: str
+    def __init__(
+        self, rpc: Rpc, record: "CallRecord", number: int, found: Found, state: str | None
+    ) -> None:
+        self.rpc = rpc
+        self.request = record.request
+        self.peer = record.peer
+        self.metadata = [(key, text) for key, texts in record.metadata.items() for text in texts]
+        self.serial = record.serial
+        self.number = number
+        self.found = found
+        self.state = state
 
 
 class Calls:
     """The calls of one RPC, counted, and the last ones."""
 
-    def __init__(self, rpc: Rpc) -> None:
-        self.count = 0
+    __slots__ = ("_rpc", "count", "last")
+
+    def __init__(self, rpc: Rpc, kept: int | None) -> None:
+        """`kept`: of how many calls the recorder keeps what was asked; None: of all."""
         self._rpc = rpc
-        self._last: deque[tuple[Any, ...]] = deque(maxlen=KEPT_CALLS)
-
-    def add(self, call: "Call", found: Found) -> int:
-        """Count a call; return its number."""
-        self.count += 1
-        container, pod, _ = found
-        state = (container and container.state) or (pod and pod.state)
-        serial = call.record.serial if call.record else 0
-        self._last.append(
-            (call.request, call.peer, call.metadata, serial, self.count, found, state or "")
+        self.count = 0
+        self.last: deque[tuple[Any, ...]] = deque(
+            maxlen=KEPT_CALLS if kept is None else min(kept, KEPT_CALLS)
         )
-        return self.count
+        """What Past is made of."""
 
-    def last(self, after: int, until: int) -> list[Past]:
-        """Return those that are remembered, of the ones with numbers above `after`."""
-        past = [Past(self._rpc, *each) for each in self._last]
+    def between(self, after: int, until: int) -> list[Past]:
+        """Return those that are remembered, of the ones with these numbers."""
+        past = [Past(self._rpc, *each) for each in self.last]
         return [each for each in past if after < each.number <= until]
 
 
@@ -76,7 +75,7 @@ def closest(
     best: tuple[int, float, Past, tuple[str, ...]] | None = None
     for call in calls:
         subject = Subject(
-            call, lookup, call.number, call.found, {"state": (call.state,) if call.state else ()}
+            call, lookup, call.number, call.found, {"state": (call.state,)} if call.state else {}
         )
         depth = next(
             (depth for depth, each in enumerate(requirements) if not each.test(subject)), None

@@ -6,13 +6,14 @@ a call without a value, such as Version for `pod`, passes only `!=` and `!~`.
 """
 
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeAlias
 
-from fakecri.core.faults.fields import FieldError, field_getter
+from fakecri.core.faults.fields import FieldError, Getter, field_getter
 from fakecri.core.faults.patterns import glob_matcher, is_glob, regex_matcher
 from fakecri.core.faults.rules import Condition
 from fakecri.core.faults.subjects import CHANGING, KEYS, Subject
+from fakecri.rpcs import Rpc
 
 Values: TypeAlias = Callable[[Subject], tuple[str, ...]]
 Test: TypeAlias = Callable[[Subject], bool]
@@ -61,7 +62,22 @@ def compiled(condition: Condition, values: Values) -> Test:
         return _matching(values, glob_matcher(wanted), negative=negative)
     if negative:
         return lambda subject: wanted not in values(subject)
+    if condition.key in KEYS and condition.key != "n":
+        return _equal(condition.key, wanted)
     return lambda subject: wanted in values(subject)
+
+
+def _equal(key: str, wanted: str) -> Test:
+    """Return the test of the most usual condition, which must be quick: no call inside."""
+    find = KEYS[key]
+
+    def test(subject: Subject) -> bool:
+        found = subject.values.get(key)
+        if found is None:
+            found = subject.values[key] = find(subject)
+        return wanted in found
+
+    return test
 
 
 def _matching(values: Values, matches: Callable[[str], object], *, negative: bool) -> Test:
@@ -76,24 +92,35 @@ def _matching(values: Values, matches: Callable[[str], object], *, negative: boo
 
 def _comparison(values: Values, sign: str, wanted: float) -> Test:
     compare = _COMPARISONS[sign]
-    return lambda subject: any(compare(number, wanted) for number in _numbers(values(subject)))
 
+    def test(subject: Subject) -> bool:
+        for value in values(subject):
+            try:
+                if compare(float(value), wanted):
+                    return True
+            except ValueError:
+                continue
+        return False
 
-def _numbers(values: Iterable[str]) -> Iterable[float]:
-    for value in values:
-        try:
-            yield float(value)
-        except ValueError:
-            continue
+    return test
 
 
 def _field(path: str) -> Values:
+    getters: dict[str, Getter | None] = {}
+
     def values(subject: Subject) -> tuple[str, ...]:
-        request = subject.call.request
-        try:
-            getter = field_getter(request.DESCRIPTOR, path)
-        except FieldError:  # another of the targets has it
-            return ()
-        return tuple(getter(request))
+        rpc = subject.call.rpc
+        if rpc.name not in getters:
+            getters[rpc.name] = _getter(rpc, path)
+        getter = getters[rpc.name]
+        return () if getter is None else tuple(getter(subject.call.request))
 
     return values
+
+
+def _getter(rpc: Rpc, path: str) -> Getter | None:
+    """Return None where the requests of an RPC have no such field; other targets have it."""
+    try:
+        return field_getter(rpc.request.DESCRIPTOR, path)
+    except FieldError:
+        return None

@@ -4,56 +4,19 @@ Ids lead there through a Lookup: the store, or what a proxy has learned from the
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
-from fakecri.api import runtime_pb2 as pb
+from fakecri.core.faults.finders import FINDERS, Found
+from fakecri.core.faults.things import KnownContainer, KnownPod, Lookup
 from fakecri.core.references import written_forms
-from fakecri.rpcs import RPCS, Rpc
+from fakecri.rpcs import Rpc
 
 if TYPE_CHECKING:
-    from fakecri.core.faults.armed import Armed
     from fakecri.core.pipeline import Metadata
 
 STATES = ("created", "running", "exited", "unknown", "ready", "notready", "removed")
 """Of the container or else the sandbox that a call is about, before it; `removed`: not there."""
-
-Verdict: TypeAlias = "tuple[object, tuple[Armed, ...]]"
-"""As of when, and which rules may match calls about a thing."""
-NO_VERDICT: Verdict = (None, ())
-
-
-@dataclass(slots=True, eq=False)
-class KnownPod:
-    """A pod sandbox as far as it is known. What is not known is empty. Only `state` changes."""
-
-    id: str = ""
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    attempt: int | None = None
-    handler: str = ""
-    state: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    verdict: Verdict = field(default=NO_VERDICT, init=False)
-
-
-@dataclass(slots=True, eq=False)
-class KnownContainer:
-    """A container, likewise."""
-
-    id: str = ""
-    name: str = ""
-    attempt: int | None = None
-    state: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    images: tuple[str, ...] = ()
-    """All names and the id of its image."""
-    pod: KnownPod | None = None
-    verdict: Verdict = field(default=NO_VERDICT, init=False)
 
 
 class Asked(Protocol):
@@ -76,23 +39,6 @@ class Asked(Protocol):
         """What the client sent beside."""
 
 
-class Lookup(Protocol):
-    """Who knows the things that requests name. Ids may be shortened as clients may shorten them.
-
-    It may give the same object each time, with its state brought up to date: that is quick, since
-    what rules think of a thing is kept with it.
-    """
-
-    def find_pod(self, id_: str) -> KnownPod | None:
-        """Return a pod sandbox, or None."""
-
-    def find_container(self, id_: str) -> KnownContainer | None:
-        """Return a container, or None."""
-
-    def image_names(self, reference: str) -> tuple[str, ...]:
-        """Return all names and the id of an image, `reference` among them."""
-
-
 class Subject:
     """What one call is about."""
 
@@ -103,7 +49,7 @@ class Subject:
         call: "Asked",
         lookup: Lookup,
         number: int = 0,
-        found: "Found | None" = None,
+        found: Found | None = None,
         values: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         """`found`, where that is known, and `values` by their keys, as far as they are."""
@@ -122,7 +68,8 @@ class Subject:
     @property
     def images(self) -> tuple[str, ...]:
         """All names of the image that it is about, itself or by its container."""
-        reference = _reference(self.call.request)
+        find = REFERENCES.get(self.call.rpc.name)
+        reference = find(self.call.request) if find else ""
         if reference:
             return self.lookup.image_names(reference)
         return self.container.images if self.container else ()
@@ -151,133 +98,15 @@ class Subject:
         return ()
 
 
-Found: TypeAlias = tuple[KnownContainer | None, KnownPod | None, bool]
-"""What a request is about, and whether the next call about the same is about all the same."""
-Finder: TypeAlias = Callable[[Any, Lookup], Found]
-
-
-def _by_container(request: Any, lookup: Lookup) -> Found:
-    return _container(request.container_id, lookup)
-
-
-def _by_container_filter(request: Any, lookup: Lookup) -> Found:
-    if request.filter.id:
-        return _container(request.filter.id, lookup)
-    return _pod(request.filter.pod_sandbox_id, lookup)
-
-
-def _by_pod(request: Any, lookup: Lookup) -> Found:
-    return _pod(request.pod_sandbox_id, lookup)
-
-
-def _by_pod_filter(request: Any, lookup: Lookup) -> Found:
-    return _pod(request.filter.id, lookup)
-
-
-def _container(id_: str, lookup: Lookup) -> Found:
-    if not id_:
-        return None, None, True
-    known = lookup.find_container(id_)
-    if known is None:
-        return KnownContainer(id=id_, state="removed"), None, False
-    return known, known.pod, True
-
-
-def _pod(id_: str, lookup: Lookup) -> Found:
-    if not id_:
-        return None, None, True
-    known = lookup.find_pod(id_)
-    if known is None:
-        return None, KnownPod(id=id_, state="removed"), False
-    return None, known, True
-
-
-def _by_pod_config(request: Any, _lookup: Lookup) -> Found:
-    return None, described_pod(request.config, request.runtime_handler), False
-
-
-def _by_container_config(request: Any, lookup: Lookup) -> Found:
-    pod = lookup.find_pod(request.pod_sandbox_id) if request.pod_sandbox_id else None
-    if pod is None:
-        pod = described_pod(request.sandbox_config, id_=request.pod_sandbox_id)
-    return described_container(request, pod), pod, False
-
-
-def _by_image(_request: Any, _lookup: Lookup) -> Found:
-    return None, None, False
-
-
-def _by_pull(request: Any, _lookup: Lookup) -> Found:
-    described = request.HasField("sandbox_config")
-    return None, described_pod(request.sandbox_config) if described else None, False
-
-
-def _by_nothing(_request: Any, _lookup: Lookup) -> Found:
-    return None, None, True
-
-
-def _finder(rpc: Rpc) -> Finder:
-    """Return how the things are found that requests of a type are about."""
-    fields = rpc.request.DESCRIPTOR.fields_by_name
-    if "container_id" in fields:
-        return _by_container
-    if "config" in fields:
-        return _by_container_config if "sandbox_config" in fields else _by_pod_config
-    if "pod_sandbox_id" in fields:
-        return _by_pod
-    if "image" in fields:
-        return _by_pull if "sandbox_config" in fields else _by_image
-    kind = fields["filter"].message_type if "filter" in fields else None
-    return _FILTERS.get(kind.name, _by_nothing) if kind is not None else _by_nothing
-
-
-_FILTERS: Mapping[str, Finder] = {
-    "ContainerFilter": _by_container_filter,
-    "ContainerStatsFilter": _by_container_filter,
-    "PodSandboxFilter": _by_pod_filter,
-    "PodSandboxStatsFilter": _by_pod_filter,
-    "ImageFilter": _by_image,
+REFERENCES: Mapping[str, Callable[[Any], str]] = {
+    "CreateContainer": lambda request: request.config.image.image,
+    "PullImage": lambda request: request.image.image,
+    "ImageStatus": lambda request: request.image.image,
+    "RemoveImage": lambda request: request.image.image,
+    "ListImages": lambda request: request.filter.image.image,
+    "StreamImages": lambda request: request.filter.image.image,
 }
-
-FINDERS: Mapping[str, Finder] = {name: _finder(rpc) for name, rpc in RPCS.items()}
-"""By the names of RPCs."""
-
-
-def described_pod(config: pb.PodSandboxConfig, handler: str = "", id_: str = "") -> KnownPod:
-    """Return the pod that a config describes, not knowing whether it is there."""
-    metadata = config.metadata
-    return KnownPod(
-        id=id_,
-        name=metadata.name,
-        namespace=metadata.namespace,
-        uid=metadata.uid,
-        attempt=metadata.attempt,
-        handler=handler,
-        labels=config.labels,
-        annotations=config.annotations,
-    )
-
-
-def described_container(request: pb.CreateContainerRequest, pod: KnownPod | None) -> KnownContainer:
-    """Return the container that a request describes."""
-    config = request.config
-    return KnownContainer(
-        name=config.metadata.name,
-        attempt=config.metadata.attempt,
-        labels=config.labels,
-        annotations=config.annotations,
-        pod=pod,
-    )
-
-
-def _reference(request: Any) -> str:
-    """Return the image that a request names."""
-    if isinstance(request, pb.CreateContainerRequest):
-        return request.config.image.image
-    if isinstance(request, pb.ListImagesRequest | pb.StreamImagesRequest):
-        return request.filter.image.image
-    image = getattr(request, "image", None)
-    return image.image if image is not None else ""
+"""By RPC, the image that a request names."""
 
 
 def _pods(subject: Subject) -> tuple[str, ...]:
@@ -305,15 +134,17 @@ def _attempts(subject: Subject) -> tuple[str, ...]:
 
 def _ids(subject: Subject) -> tuple[str, ...]:
     container, pod = subject.container, subject.pod
-    image = _reference(subject.call.request)
+    images = subject.images if subject.call.rpc.name in REFERENCES else ()
     ids = (container.id if container else "", pod.id if pod else "")
-    return tuple(each for each in (*ids, *(subject.images if image else ())) if each)
+    return tuple(each for each in (*ids, *images) if each)
 
 
 def _states(subject: Subject) -> tuple[str, ...]:
     """The container's, or that of the sandbox of one that is not there yet."""
-    states = [thing.state for thing in (subject.container, subject.pod) if thing and thing.state]
-    return tuple(states[:1])
+    container, pod = subject.container, subject.pod
+    if container is not None and container.state:
+        return (container.state,)
+    return (pod.state,) if pod is not None and pod.state else ()
 
 
 def _image_forms(subject: Subject) -> tuple[str, ...]:
