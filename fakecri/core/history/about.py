@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.learned import Learned
-from fakecri.core.faults.things import KnownContainer, KnownPod, Subject
+from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.things import KnownContainer, KnownPod
 from fakecri.core.recorded import RecordingError
 from fakecri.rpcs import RPCS, Rpc
 
