@@ -109,7 +109,7 @@ class Relay:
             raise
 
     def _timeout_s(self, call: Call) -> float | None:
-        if call.deadline_ns is None:
+        if call.deadline_ns is None or call.done:  # a rule may have had it answered before
             return None
         left_ns = call.deadline_ns - self._host.world.scheduler.now_ns
         return max(_SHORTEST_S, left_ns / SECOND_NS)
