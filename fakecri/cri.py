@@ -77,6 +77,7 @@ class CRI(Laboratory):
         annotations: bool = False,
         rules: Rules = (),
         strict_rules: bool = False,
+        mask: Sequence[str] = (),
     ) -> None:
         """Begin with an empty node.
 
@@ -89,6 +90,7 @@ class CRI(Laboratory):
         each of `pod_subnets`, the first one being the primary. `disk_bytes` is how big the node's
         disk is. With `annotations` those of pods choose what containers do. `rules` are armed
         from the start; with `strict_rules` each rule has to act before the context is left.
+        `mask` hides fields of messages from the recording, such as `KeyValue.value`.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
@@ -103,6 +105,7 @@ class CRI(Laboratory):
             disk_bytes=disk_bytes,
             annotations=annotations,
             rules=texts_of(rules),
+            mask=mask,
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)

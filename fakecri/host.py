@@ -347,6 +347,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     annotations: bool = False,
     upstream: Upstream | None = None,
     rules: Sequence[str] = (),
+    mask: Sequence[str] = (),
 ) -> Host:
     """Return a host with a new world.
 
@@ -357,7 +358,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
     `annotations` lets those of pods choose what containers do. `upstream`: who answers the calls,
     where the world is not to. `rules` are the texts of those that are about to be armed, for the
-    header of the recording.
+    header of the recording. `mask` hides fields of messages from it, as Message.field.
     """
     pace = pace or Manual(jumps=True)
     programs = Programs()
@@ -371,7 +372,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             registry=Registry(strict=strict_images),
             programs=programs,
             recorder=lambda wall_ns, scheduler: Recorder(
-                wall_ns, scheduler, record.write if record else None, keep_calls
+                wall_ns, scheduler, record.write if record else None, keep_calls, mask
             ),
             seed=seed,
             subnets=parse_subnets(pod_subnets),

@@ -34,6 +34,7 @@ class Proxy(Laboratory):
         learn: bool = False,
         rules: Rules = (),
         strict_rules: bool = False,
+        mask: "Sequence[str]" = (),
     ) -> None:
         """`upstream`: where the runtime listens, as `unix:///run/containerd/containerd.sock`.
 
@@ -41,12 +42,17 @@ class Proxy(Laboratory):
         `record` gets the recording, `keep_calls` bounds what `calls` remembers. With `learn` the
         runtime is asked for its pods, containers and images, so that rules know those that are
         there already; else nothing is asked that no client asks. `rules` are armed from the start;
-        with `strict_rules` each has to act before the context is left. UsageError for what cannot
-        be.
+        with `strict_rules` each has to act before the context is left. `mask` hides fields of
+        messages from the recording, such as `KeyValue.value`. UsageError for what cannot be.
         """
         self._relay = Relay(upstream)
         host = open_proxy_host(
-            self._relay, seed=seed, record=record, keep_calls=keep_calls, rules=texts_of(rules)
+            self._relay,
+            seed=seed,
+            record=record,
+            keep_calls=keep_calls,
+            rules=texts_of(rules),
+            mask=mask,
         )
         self._thread: LoopThread | None = LoopThread()
         try:
@@ -91,6 +97,7 @@ def open_proxy_host(
     record: TextIO | None = None,
     keep_calls: int | None = None,
     rules: "Sequence[str]" = (),
+    mask: "Sequence[str]" = (),
 ) -> Host:
     """Return a host whose calls are a relay's, once that is open. Its time is real time.
 
@@ -103,4 +110,5 @@ def open_proxy_host(
         keep_calls=keep_calls,
         rules=rules,
         upstream=relay,
+        mask=mask,
     )

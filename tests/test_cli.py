@@ -107,6 +107,17 @@ def test_serve_records_what_it_is_asked(directory: Path) -> None:
     assert "ListPodSandbox" in {line.get("rpc") for line in lines}
 
 
+def test_serve_masks_what_it_is_asked(directory: Path) -> None:
+    record = directory / "calls.jsonl"
+    masked = ("--record", record, "--mask", "VersionRequest.version")
+    with serving(f"{directory}/s", *masked) as server:
+        with connect(server.endpoint) as channel:
+            runtime_stub(channel).Version(pb.VersionRequest(version="hunter2"))
+        assert server.stop() == (0, "", "")
+    call = json.loads(record.read_text().splitlines()[1])
+    assert call["request"] == {"version": "***"}
+
+
 def test_a_recording_is_whole_when_serve_is_killed(directory: Path) -> None:
     record = directory / "calls.jsonl"
     with serving(f"{directory}/s", "--record", record) as server:
@@ -262,6 +273,10 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             "--ready-fd 99999999999999: not a file descriptor from 3 on to write to",
         ),
         ("serve --listen {}/s --add-image a//b", "--add-image a//b: invalid reference format"),
+        (
+            "serve --listen {}/s --mask KeyValue.valu",
+            "--mask 'KeyValue.valu' is no field of the CRI, such as KeyValue.value",
+        ),
         ("serve --listen {}/s --disk-bytes -1", "--disk-bytes -1: a disk has 0 bytes or more"),
         ("serve --listen {}/s --registry x", "--registry x: 'x' is not HOST=OPTION,..."),
         (

@@ -1,6 +1,10 @@
 """The fixtures, as a user's test has them."""
 
+import re
+
 import pytest
+
+from fakecri.core.recording import Recording
 
 FIRST = """
 from fakecri.api import runtime_pb2 as pb
@@ -17,6 +21,8 @@ def test_another_test_has_a_node_of_its_own(fakecri):
 
 SERVED = """
 import pytest
+
+from fakecri.core.recording import Recording
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
 
@@ -35,6 +41,8 @@ def test_a_marker_says_what_it_is_made_with(fakecri):
 
 STRICT = """
 import pytest
+
+from fakecri.core.recording import Recording
 from fakecri.api import runtime_pb2 as pb
 
 ruled = pytest.mark.fakecri(rules=["Status = error(INTERNAL)", "Version = off"], strict_rules=True)
@@ -79,3 +87,90 @@ def test_a_strict_rule_that_did_not_act_fails_the_test_once(pytester: pytest.Pyt
     result = pytester.runpytest_subprocess("-q", "--strict-markers")
     result.assert_outcomes(passed=2, failed=1, errors=1)
     result.stdout.fnmatch_lines(["*UnfiredRule: Status = error(INTERNAL) never fired: no Status*"])
+
+
+FAILING = """
+import pytest
+
+from fakecri.core.recording import Recording
+from fakecri.api import runtime_pb2 as pb
+
+@pytest.mark.fakecri(seed=7, rules=["Status = 2* error(INTERNAL)"])
+def test_it(fakecri):
+    fakecri.runtime_service.version("v1")
+    with pytest.raises(Exception):
+        fakecri.runtime.Status(pb.StatusRequest())
+    fakecri.history.never("Version")
+
+def test_another(fakecri):
+    assert fakecri.calls
+
+def test_without(tmp_path):
+    assert False
+
+@pytest.mark.parametrize("what", [pytest.param(1, id="../a b"), pytest.param(2, id="x" * 200)])
+def test_names(fakecri, what):
+    fakecri.runtime_service.version("v1")
+"""
+
+
+def test_a_test_that_fails_tells_the_seed_the_rules_and_what_happened_last(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(FAILING)
+    result = pytester.runpytest_subprocess("-q")
+    result.assert_outcomes(passed=2, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*expected none of Version, and saw 1",
+            "*- fakecri -*",
+            "seed 7, pace autojump",
+            "rule, fired 1 times: Status = 2[*] error(INTERNAL)",
+            "the last 6 lines of the recording:",
+            "    1    0.000s  rule *",
+            "    2    0.000s  call    #1 Version peer=object *",
+            "    3    0.000s  reply   #1 Version response=*",
+            "    4    0.000s  call    #2 Status *",
+            "    5    0.000s  fault   #2 Status * effect=definite *",
+            '    6    0.000s  reply   #2 Status error={"code":"INTERNAL","text":""}',
+            "*- fakecri -*",
+            "seed 0, pace autojump",
+            "nothing happened",
+        ]
+    )
+    assert result.stdout.str().count("- fakecri -") == 2
+
+
+def test_an_option_keeps_the_recording_of_each_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(FAILING)
+    result = pytester.runpytest_subprocess("-q", "--fakecri-record=kept/here")
+    result.assert_outcomes(passed=2, failed=3)
+    directory = pytester.path / "kept" / "here"
+    names = sorted(path.name.rpartition("py-")[2] for path in directory.iterdir())
+    assert names[:3] == ["test_another.jsonl", "test_it.jsonl", "test_names-..-a-b.jsonl"]
+    assert re.fullmatch(r"x{150}-[0-9a-f]{8}\.jsonl", names[3])
+    (path,) = directory.glob("*test_it.jsonl")
+    kept = Recording.parse(path.read_text().splitlines())
+    assert kept.header.facts["seed"] == 7
+    kept.history.count("Status", error="INTERNAL", exactly=1)
+    result.stdout.fnmatch_lines([f"recording: {directory}/*test_it.jsonl"])
+
+
+GIVEN = """
+import io
+import pytest
+
+from fakecri.core.recording import Recording
+
+RECORD = io.StringIO()
+
+@pytest.mark.fakecri(record=RECORD)
+def test_that_records(fakecri):
+    fakecri.runtime_service.version("v1")
+    assert RECORD.getvalue().count("Version") == 2
+"""
+
+
+def test_a_recording_that_a_marker_wants_is_written_too(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(GIVEN)
+    pytester.runpytest_subprocess("-q").assert_outcomes(passed=1)

@@ -9,8 +9,10 @@ from fakecri.cli.rules import add_rule_options, chosen_rules, tell_unfired
 from fakecri.cli.running import (
     KEPT_CALLS,
     add_listen_option,
+    add_mask_option,
     add_ready_option,
     add_record_option,
+    check_masks,
     check_ready_fd,
     open_record,
     serve_until_told,
@@ -47,6 +49,7 @@ def add_to(commands: Commands) -> None:
     )
     add_record_option(parser)
     add_rule_options(parser)
+    add_mask_option(parser)
     add_ready_option(parser)
 
 
@@ -59,6 +62,7 @@ def proxy(options: argparse.Namespace) -> int:
     listen.check()
     if options.ready_fd is not None:
         check_ready_fd(options.ready_fd)
+    check_masks(options.mask)
     relay = Relay(options.upstream)
     if relay.endpoint == listen.endpoint:
         raise UsageError(f"--upstream {options.upstream}: the proxy itself is to listen there")
@@ -71,6 +75,7 @@ def proxy(options: argparse.Namespace) -> int:
             record=record,
             keep_calls=KEPT_CALLS,
             rules=texts_of(rules),
+            mask=options.mask,
         )
         stack.callback(host.close)
         scope = Faulting(host)(rules)

@@ -6,9 +6,11 @@ import fcntl
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from fakecri.core.plain import require_fields
 from fakecri.errors import UsageError
 from fakecri.server import Server
 
@@ -33,6 +35,25 @@ def add_record_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="where the recording goes, as JSON Lines"
     )
+
+
+def add_mask_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--mask`."""
+    parser.add_argument(
+        "--mask",
+        action="append",
+        default=[],
+        metavar="MESSAGE.FIELD",
+        help="a field that the recording does not tell, such as KeyValue.value; repeatable",
+    )
+
+
+def check_masks(masks: Sequence[str]) -> None:
+    """UsageError where there is no such field."""
+    try:
+        require_fields(masks)
+    except UsageError as error:
+        raise UsageError(f"--mask {error}") from error
 
 
 def add_ready_option(parser: argparse.ArgumentParser) -> None:

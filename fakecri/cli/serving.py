@@ -11,8 +11,10 @@ from fakecri.cli.rules import add_rule_options, chosen_rules, tell_unfired
 from fakecri.cli.running import (
     KEPT_CALLS,
     add_listen_option,
+    add_mask_option,
     add_ready_option,
     add_record_option,
+    check_masks,
     check_ready_fd,
     failure,
     open_record,
@@ -54,6 +56,7 @@ def serve(options: argparse.Namespace) -> int:
         check_ready_fd(options.ready_fd)
     if options.disk_bytes is not None and options.disk_bytes < 0:
         raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
+    check_masks(options.mask)
     _configure(Registry(), options.registry)
     behaviours = [_behaviour(text) for text in options.behave]
     rules = chosen_rules(options)
@@ -74,6 +77,7 @@ def serve(options: argparse.Namespace) -> int:
             annotations=options.annotations,
             pod_subnets=subnets,
             rules=texts_of(rules),
+            mask=options.mask,
         )
         stack.callback(host.close)
         open_network(host, options.network)
@@ -177,6 +181,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="host paths below DIR are mounted for real, others from memory; repeatable",
     )
     add_record_option(parser)
+    add_mask_option(parser)
     _add_network_options(parser)
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(

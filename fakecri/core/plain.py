@@ -5,8 +5,10 @@ and a field with its default value is left out. Keys are sorted. The writers are
 descriptors, once for each type: that is about twice as fast as protobuf's reflection.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from math import isfinite
 from typing import Any, TypeAlias
@@ -21,27 +23,55 @@ from fakecri.rpcs import PACKAGE
 Write: TypeAlias = Callable[[Any], str]
 
 MASK = "***"
+
+_INFO = "info"
+_CREDENTIAL = re.compile(
+    r'("(?:auth|username|password|identity_?token|registry_?token|authorization)"\s*:\s*)'
+    r'(?:"(?:[^"\\]|\\.)+"|\[[^][{}]+\])',
+    re.IGNORECASE,
+)
+"""What of JSON is a credential of a registry: the names of AuthConfig, and of a header."""
+
 SECRET = frozenset({"AuthConfig"})
 """Types of message of which nothing is written; besides what the contract marks `debug_redact`."""
 
 quote: Callable[[str], str] = encode_basestring_ascii
 
 
-class Plain:
-    """Writes messages, with some more fields masked than the secret ones."""
+def require_fields(masks: Iterable[str]) -> None:
+    """UsageError where one of `masks` is no field of the contract, as `Message.field`."""
+    for each in masks:
+        message, dot, field = each.partition(".")
+        descriptor = pb.DESCRIPTOR.message_types_by_name.get(message)
+        if not dot or descriptor is None or field not in descriptor.fields_by_name:
+            raise UsageError(f"{each!r} is no field of the CRI, such as KeyValue.value")
 
-    def __init__(self, masks: Iterable[str] = ()) -> None:
-        """`masks`: fields as `Message.field`. UsageError where the contract has no such field."""
-        self._masks = frozenset(masks)
-        for each in sorted(self._masks):
-            _require_field(each)
+
+@lru_cache(maxsize=16)
+def plain(masks: frozenset[str] = frozenset()) -> "Plain":
+    """Return what writes messages with some more fields masked than the secret ones.
+
+    `masks`: fields as `Message.field`. UsageError where the contract has no such field.
+    """
+    require_fields(sorted(masks))
+    return Plain(masks)
+
+
+class Plain:
+    """Writes the messages of the contract."""
+
+    def __init__(self, masks: frozenset[str]) -> None:
+        self._masks = masks
         self._writers: dict[tuple[str, bool], Write] = {}
+        # All at once, so that threads which share it never see a writer that is half made.
+        self._tops = {
+            descriptor.full_name: self._writer(descriptor, hidden=False)
+            for descriptor in pb.DESCRIPTOR.message_types_by_name.values()
+        }
 
     def text(self, message: Message) -> str:
         """Return the JSON text of a message."""
-        descriptor = message.DESCRIPTOR
-        writer = self._writers.get((descriptor.full_name, False))
-        return (writer or self._writer(descriptor, hidden=False))(message)
+        return self._tops[message.DESCRIPTOR.full_name](message)
 
     def _writer(self, descriptor: Any, *, hidden: bool) -> Write:
         hidden = hidden or descriptor.name in SECRET
@@ -64,6 +94,8 @@ class Plain:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             # The key stays: it is what tells one value from another.
             value = self._value(field.message_type.fields_by_name["value"], hidden=hidden)
+            if field.name == _INFO and value is quote:
+                value = _credentials_masked
             return value and _map_writer(value)
         value = self._value(field, hidden=hidden)
         return _list_writer(value) if value and field.is_repeated else value
@@ -77,13 +109,6 @@ class Plain:
         if field.enum_type is not None:
             return _enum_writer(field.enum_type)
         return _SCALARS.get(field.type, str)
-
-
-def _require_field(name: str) -> None:
-    message, dot, field = name.partition(".")
-    descriptor = pb.DESCRIPTOR.message_types_by_name.get(message)
-    if not dot or descriptor is None or field not in descriptor.fields_by_name:
-        raise UsageError(f"{name!r} is no field of the CRI, such as KeyValue.value")
 
 
 def _message_writer(fields: Mapping[FieldDescriptor, tuple[str, Write]]) -> Write:
@@ -111,6 +136,14 @@ def _map_writer(value: Write) -> Write:
         )
 
     return write
+
+
+def _credentials_masked(text: str) -> str:
+    """Write a text of a verbose answer, which may be a configuration with registries' credentials.
+
+    containerd's Status tells its own, with the passwords in it.
+    """
+    return quote(_CREDENTIAL.sub(rf'\1"{MASK}"', text) if _CREDENTIAL.search(text) else text)
 
 
 def _enum_writer(enum: EnumDescriptor) -> Write:

@@ -7,7 +7,7 @@ there is one; equal runs give equal bytes. `recording` reads the lines.
 import json
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from fakecri.core.faults.printing import action_text
 from fakecri.core.metadata import sent_metadata
-from fakecri.core.plain import Plain, quote
+from fakecri.core.plain import plain, quote, require_fields
 from fakecri.core.records import Container, Sandbox
 from fakecri.errors import Code, CRIError
 from fakecri.rpcs import PACKAGE, VERSION
@@ -122,9 +122,14 @@ class Recorder:
         scheduler: "Scheduler",
         sink: Callable[[str], object] | None = None,
         keep: int | None = None,
-        plain: Plain | None = None,
+        masks: Iterable[str] = (),
     ) -> None:
-        """`sink` takes the lines; `keep` bounds how many calls `calls` remembers (None: all)."""
+        """`sink` takes the lines; `keep` bounds how many calls `calls` remembers (None: all).
+
+        `masks` are fields, as `Message.field`, that the lines do not tell. UsageError where there
+        is no such field.
+        """
+        require_fields(masks)
         self.calls: deque[CallRecord] = deque(maxlen=keep)
         self.current: CallRecord | None = None
         """The call whose handler runs now."""
@@ -132,7 +137,7 @@ class Recorder:
         self._scheduler = scheduler
         self._start_ns = scheduler.now_ns
         self._sink = sink
-        self._text = (plain or Plain()).text
+        self._text = plain(frozenset(masks)).text if sink else str
         self._calls = 0
         self._n = -1
 

@@ -8,7 +8,7 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
 
 from fakecri.core.pipeline import Call, handle
-from fakecri.core.plain import Plain
+from fakecri.core.plain import plain
 from fakecri.core.recording import RecordedCall
 from fakecri.core.scheduler import Future, Waits
 from fakecri.core.upstream import Upstream
@@ -51,7 +51,7 @@ class Playback:
         self._fallback = fallback
         self._asked = asked or (lambda _: None)
         self._delays = delays
-        self._text = Plain().text
+        self._text = plain().text
         self._progress: Future[None] = Future(world.scheduler)
 
     def forward(self, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
