@@ -26,7 +26,7 @@ from tests.real.registry import catalogue, registry
 from tests.real.runtimes import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 90.0
@@ -101,6 +101,13 @@ def _version() -> str:
 @contextmanager
 def containerd() -> Iterator[Address]:
     """A running containerd; afterwards neither a process, nor a mount, nor a file of it is left."""
+    with mortal_containerd() as (address, _):
+        yield address
+
+
+@contextmanager
+def mortal_containerd() -> Iterator[tuple[Address, Callable[[str], None]]]:
+    """Likewise; and what tells its guard to `kill` it, as kill -9 does, and to `start` it again."""
     home = Path(tempfile.mkdtemp(prefix="fcri-"))
     command = [sys.executable, "-m", "tests.real.containerd", str(home)]
     # A session of its own: Ctrl-C is for the tests, and they tell the guard.
@@ -112,12 +119,21 @@ def containerd() -> Iterator[Address]:
         start_new_session=True,
     ) as process:
         try:
-            yield _read_address(process.stdout)
+            address = _read_address(process.stdout)
+            yield address, lambda order: _tell(process, order)
         finally:
             if process.stdin is not None:
                 process.stdin.close()
             status = process.wait(STOP_TIMEOUT_S)
     assert status == 0, f"the guard of containerd ended with {status}"
+
+
+def _tell(guard: subprocess.Popen[bytes], order: str) -> None:
+    if guard.stdin is None or guard.stdout is None:
+        raise RuntimeError("the guard has no ear")
+    guard.stdin.write(f"{order}\n".encode())
+    guard.stdin.flush()
+    assert guard.stdout.readline() == f"{order}\n".encode()
 
 
 def _read_address(stream: IO[bytes] | None) -> Address:
@@ -135,14 +151,25 @@ def guard(home: Path) -> None:
             _wait_until_ready(home, server)
             address = Address(_endpoint(home), registry_address, f"/{home.name}")
             print(json.dumps(asdict(address)), flush=True)  # noqa: T201  # this is its output
-            while os.read(sys.stdin.fileno(), 4096):
-                pass
+            for line in sys.stdin:
+                server = _obey(line.strip(), home, server)
+                print(line, end="", flush=True)  # noqa: T201  # likewise
         finally:
             _clear_away(home, server)
 
 
+def _obey(order: str, home: Path, server: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    if order == "kill":
+        server.kill()
+        server.wait()
+    elif order == "start":
+        server = _start(home)
+        _wait_until_ready(home, server)
+    return server
+
+
 def _start(home: Path) -> subprocess.Popen[bytes]:
-    with (home / "log").open("wb") as log:
+    with (home / "log").open("ab") as log:
         return subprocess.Popen(
             ["containerd", "--config", str(home / "config.toml")],
             stdout=log,
