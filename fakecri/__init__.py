@@ -7,6 +7,7 @@ from fakecri.core.faults.reading import RuleError
 from fakecri.core.known_images import Recipe
 from fakecri.core.loads import Load, Ramp, Steps
 from fakecri.core.processes import Process, Program, Signalled
+from fakecri.core.state_faults import StateFaultError
 from fakecri.cri import CRI
 from fakecri.errors import Code, CRIError, Stuck, UsageError
 from fakecri.scopes import UnfiredRule
@@ -25,6 +26,7 @@ __all__ = [
     "Recipe",
     "RuleError",
     "Signalled",
+    "StateFaultError",
     "Steps",
     "Stuck",
     "UnfiredRule",

@@ -74,6 +74,8 @@ class Host:
         with self.turn() as world:
             leave = world.power.watch(tell)
             self._settling.append(settle)
+            if world.outage is not None and world.outage.is_down:
+                tell(False)  # the one fact that it takes
 
         def end() -> None:
             with self.turn():

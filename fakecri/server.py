@@ -117,6 +117,8 @@ class Server:
         await self._close(grace_s=0.0, keep_file=True)
 
     async def _come_up(self) -> None:
+        if self._wire is not None:
+            return
         try:
             await self._open(parse_address(self.endpoint))
         except UnusableAddress:

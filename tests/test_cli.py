@@ -213,6 +213,29 @@ def test_registries_and_the_disk_are_as_the_options_say(directory: Path) -> None
             pull("debian")
 
 
+def test_what_happens_by_itself_can_be_told_to_a_server(directory: Path) -> None:
+    faults = ("condition NetworkReady false reason=Why", "disk fill", "after 1h runtime restart")
+    options = [word for fault in faults for word in ("--state", fault)]
+    with serving(directory / "s", "--logs", "memory", *options) as server:
+        with connect(server.endpoint) as channel:
+            answer = runtime_stub(channel).Status(pb.StatusRequest())
+            (said,) = [each for each in answer.status.conditions if each.type == "NetworkReady"]
+            assert (said.status, said.reason) == (False, "Why")
+        server.stop()
+
+
+def test_a_server_goes_and_comes_back_as_it_was_told(directory: Path) -> None:
+    options = ("--logs", "memory", "--record", str(directory / "r"))
+    away = ("--state", "after 100ms runtime restart down=100ms")
+    with serving(directory / "s", *options, *away) as server:
+        until(lambda: '"restarted"' in (directory / "r").read_text())
+        with connect(server.endpoint) as channel:
+            version = runtime_stub(channel).Version(pb.VersionRequest(), wait_for_ready=True)
+        assert version.runtime_name == "containerd"
+        server.stop()
+    assert not (directory / "s").exists()
+
+
 def test_a_server_lets_containers_do_what_it_was_told(directory: Path) -> None:
     options = ("--logs", "memory", "--annotations", "--behave", "container=main : exit/3")
     with serving(directory / "s", *options) as server, connect(server.endpoint) as channel:
@@ -287,6 +310,10 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (
             "serve --listen {}/s --behave :exit/x",
             '--behave :exit/x: column 7: "exit" takes an exit code from 0 to 255, not "x"',
+        ),
+        (
+            "serve --listen {}/s --state disk",
+            "--state disk: column 5: here should be what happens to the disk: fill, clear",
         ),
         ("serve --listen {}/file", "{}/file exists and is not a socket"),
         ("serve --listen {}/no/s", "the directory of the socket {}/no/s does not exist"),

@@ -20,6 +20,7 @@ import fakecri
 from docs import list_commands
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
+from fakecri.core.state_forms import FORMS
 from tests.real import install
 from tests.requirements import skip_for
 
@@ -257,6 +258,13 @@ def test_every_option_of_serve_is_explained() -> None:
 def test_every_public_name_is_mentioned() -> None:
     text = everything()
     assert [each for each in fakecri.__all__ if not re.search(rf"`{each}\b", text)] == []
+
+
+def test_every_state_fault_is_explained() -> None:
+    text = page_text("state_faults")
+    assert [form.name for form in FORMS.values() if form.verb not in text] == []
+    rows = {row.split("`")[1].split()[0] for row in text.splitlines() if row.startswith("| `")}
+    assert {form.subject for form in FORMS.values()} <= rows
 
 
 def test_every_member_of_the_object_is_explained() -> None:

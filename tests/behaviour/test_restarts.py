@@ -2,6 +2,7 @@
 
 import json
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -9,6 +10,7 @@ import pytest
 
 from fakecri import UsageError
 from fakecri.api import runtime_pb2 as pb
+from fakecri.channel import connect, runtime_stub
 from fakecri.core.restarts import NO_TIME_NS
 from tests.behaviour.steps import (
     CREATED,
@@ -116,6 +118,31 @@ def test_a_late_runtime_answers_that_it_is_not_initialized(still: Node) -> None:
         list(still.runtime.GetContainerEvents(pb.GetEventsRequest()))
     wait(still, 20)
     assert still.status(id_).exit_code == 3
+
+
+def test_a_server_that_is_opened_while_the_runtime_is_down_opens_when_that_is_back(
+    still: Node, tmp_path: Path
+) -> None:
+    still.cri.restart_runtime(5)
+    with still.cri.serve(f"unix://{tmp_path}/s") as server, connect(server.endpoint) as channel:
+        still.cri.host.settle()
+        runtime = runtime_stub(channel)
+        with raises_status(UNAVAILABLE):
+            runtime.Version(pb.VersionRequest())
+        wait(still, 5)
+        runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_socket_of_a_runtime_that_is_down_goes_with_its_server(
+    still: Node, tmp_path: Path
+) -> None:
+    with still.cri.serve(f"unix://{tmp_path}/s"):
+        still.cri.restart_runtime(5)
+        assert len(list(tmp_path.iterdir())) == 1
+    assert list(tmp_path.iterdir()) == []
+    wait(still, 5)
+    reconnect(still)
 
 
 def test_a_runtime_that_is_away_does_not_go_away(still: Node) -> None:
