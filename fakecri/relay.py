@@ -197,7 +197,7 @@ class Relay:
         text, code = failure.details() or "", Code(failure.code().value[0])
         trailing = failure.trailing_metadata()
         if not trailing:
-            text = _as_grpc_go(text, code, self._path or self._endpoint)
+            text = as_grpc_go(text, code, self._path or self._endpoint)
         details = next((value for key, value in trailing if key == DETAILS), b"")
         return CRIError(text, code, details if isinstance(details, bytes) else details.encode())
 
@@ -368,7 +368,7 @@ _RESETS = dict(
 """The codes of HTTP/2, by their numbers."""
 
 
-def _as_grpc_go(text: str, code: Code, place: str) -> str:
+def as_grpc_go(text: str, code: Code, place: str) -> str:
     """Return what grpc-go says where our own library said `text` of its connection."""
     reset = _RESET.match(text)
     if reset is not None:

@@ -3,9 +3,13 @@
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.faults.learned import Learned
+from fakecri.core.faults.learned import BACKLOG, Learned
+from fakecri.rpcs import RPCS
 from tests.support import create_request, sandbox_config
 
 POD, MAIN, SIDE = "b" * 64, "c" * 64, "d" * 64
@@ -204,3 +208,56 @@ def test_an_image_that_is_not_there_teaches_nothing() -> None:
         pb.ImageStatusRequest(image=pb.ImageSpec(image="busybox")), pb.ImageStatusResponse(), 0
     )
     assert learned.image_names("busybox") == (TAG, "busybox")
+
+
+# Whatever passes
+
+
+ANSWERS = {
+    rpc.response.DESCRIPTOR.name: rpc for rpc in RPCS.values() if rpc.response in Learned._LESSONS
+}
+CONTENTS = st.binary(max_size=40) | st.sampled_from(
+    [
+        pb.CreateContainerResponse(container_id=MAIN).SerializeToString(),
+        pb.ListContainersResponse(
+            containers=[pb.Container(id=MAIN, pod_sandbox_id=POD)]
+        ).SerializeToString(),
+        pb.StopContainerRequest(container_id=MAIN).SerializeToString(),
+    ]
+)
+
+
+def _message(kind: Any, content: bytes) -> Any:
+    try:
+        return kind.FromString(content)
+    except DecodeError:
+        return kind()
+
+
+def test_there_is_a_lesson_in_whatever_makes_moves_or_shows_things() -> None:
+    assert set(Learned._LESSONS) <= {rpc.response for rpc in RPCS.values()}
+    assert len(ANSWERS) == len(Learned._LESSONS)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(ANSWERS)), CONTENTS, CONTENTS), max_size=8),
+    st.text(max_size=8) | st.sampled_from([MAIN, POD, "c", TAG, ID]),
+)
+def test_nothing_that_passes_can_confuse_it(
+    passed: list[tuple[str, bytes, bytes]], asked: str
+) -> None:
+    learned = Learned()
+    for name, request, answer in passed:
+        rpc = ANSWERS[name]
+        learned.learn(_message(rpc.request, request), _message(rpc.response, answer), 0)
+    for known in (learned.find_pod(asked), learned.find_container(asked)):
+        assert known is None or known.id.startswith(asked)
+    assert asked in learned.image_names(asked)
+
+
+def test_what_waits_to_be_looked_at_is_bounded() -> None:
+    learned = Learned()
+    for _ in range(2 * BACKLOG):
+        learned.learn(pb.StopContainerRequest(), pb.StopContainerResponse(), 0)
+        learned.learn(pb.ListContainersRequest(), pb.ListContainersResponse(), 0)
+    assert len(learned._heard) <= BACKLOG
