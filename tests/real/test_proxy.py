@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,9 @@ from fakecri.replay.comparing import Choices, compare
 from fakecri.replay.ignoring import Ignore, parse_paths
 from fakecri.replay.reports import text_report
 from tests.real import install
-from tests.real.containerd import Address, containerd, obstacles
+from tests.real.containerd import Address, containerd, mortal_containerd, obstacles
 from tests.real.crictl import Crictl
+from tests.real.runtimes import until
 from tests.requirements import skip_for
 from tests.session import IMAGE, Session
 from tests.support import raises_status
@@ -131,6 +134,57 @@ def test_crictl_sees_the_runtime_through_a_proxy(
             # The streams themselves are between crictl and the runtime's own server.
             assert crictl.ok("exec", container, "echo", "alive").out == "alive\n"
             crictl.ok("rmp", "--force", pod)
+
+
+def test_a_runtime_that_is_killed_says_the_same_through_a_proxy(
+    address: str, tmp_path: Path
+) -> None:
+    """Both clients are crictl, and what it says is what grpc-go makes of the connection."""
+    skip_for(obstacles())
+    with (
+        mortal_containerd() as (server, tell),
+        Proxy(server.endpoint) as proxy,
+        proxy.serve(address) as served,
+    ):
+        clients = [
+            Crictl(_program(), tmp_path / f"{number}.yaml", endpoint)
+            for number, endpoint in enumerate((server.endpoint, served.endpoint))
+        ]
+        session = Session(
+            proxy.runtime, proxy.images, time.sleep, str(tmp_path), server.cgroup_parent
+        )
+        session.image("PullImage", image=pb.ImageSpec(image=IMAGE))
+        pod = session.run("RunPodSandbox", config=session.pod("mortal")).pod_sandbox_id
+        container = session.create(pod, "app", "sleep", "3600")
+        session.run("StartContainer", container_id=container)
+        with ThreadPoolExecutor() as pool:
+            execs = [
+                pool.submit(each.fails, "exec", "--sync", container, "sleep", "30")
+                for each in clients
+            ]
+            until(lambda: _running(session, container) == len(clients), "both commands")
+            tell("kill")
+            cut = [each.result() for each in execs]
+        down = [each.fails("pods") for each in clients]
+        assert "error reading from server: EOF" in cut[0]
+        assert cut[0] == cut[1]
+        assert _dialled(down[0]) == _dialled(down[1])
+        tell("start")
+        until(lambda: clients[1].run("pods").status == 0, "an answer through the proxy")
+        assert pod in clients[1].ok("pods", "--quiet", "--no-trunc").out
+
+
+def _running(session: Session, container: str) -> int:
+    """Return how many commands sleep in a container beside itself."""
+    shown = session.run("ExecSync", container_id=container, cmd=["ps"])
+    return int(shown.stdout.count(b"sleep 30\n")) if shown else 0
+
+
+def _dialled(error: str) -> str:
+    """Return what a client says of the runtime that it cannot reach."""
+    found = re.search(r'connection error: desc = ".*?"', error.replace("\\", ""))
+    assert found, error
+    return found[0]
 
 
 def _program() -> Path:
