@@ -2,13 +2,11 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fakecri.core.plain import MASK
-from fakecri.replay.tokens import LASTING, Kind, Token, is_whole, split
-
-_BYTES = frozenset({"stdout", "stderr"})
+from fakecri.replay.tokens import LASTING, Kind, Token, bytes_fields, is_whole, split
 
 
 class Bindings:
@@ -32,8 +30,9 @@ class Bindings:
         if isinstance(recorded, str) and isinstance(live, str):
             return recorded in {live, MASK} or self._same_text(recorded, live, bound)
         if isinstance(recorded, Mapping) and isinstance(live, Mapping):
-            return recorded.keys() == live.keys() and all(
-                self._matches(recorded[key], live[key], bound) for key in recorded
+            ours, theirs = opened(recorded), opened(live)
+            return ours.keys() == theirs.keys() and all(
+                self._matches(ours[key], theirs[key], bound) for key in ours
             )
         if isinstance(recorded, list) and isinstance(live, list):
             return len(recorded) == len(live) and all(
@@ -75,15 +74,9 @@ class Bindings:
 
     # From the recording to this run.
 
-    def to_live(self, value: Any, key: str = "") -> Any:
+    def to_live(self, value: Any) -> Any:
         """Return JSON's types with live ids in the place of recorded ones."""
-        if isinstance(value, Mapping):
-            return {each: self.to_live(inner, each) for each, inner in value.items()}
-        if isinstance(value, list):
-            return [self.to_live(inner, key) for inner in value]
-        if not isinstance(value, str):
-            return value
-        return _on_bytes(value, self.text) if key in _BYTES else self.text(value)
+        return mapped(value, self.text)
 
     def text(self, text: str) -> str:
         """Return a text with live ids in the place of recorded ones."""
@@ -101,17 +94,44 @@ class Bindings:
                 self.bind({token: token})
 
 
-def _on_bytes(text: str, change: Any) -> str:
+def mapped(value: Any, change: Callable[[str], str]) -> Any:
+    """Return JSON's types with each text changed, and the texts in what is base64."""
+    if isinstance(value, Mapping):
+        encoded = bytes_fields(value)
+        return {
+            key: _on_bytes(inner, change) if key in encoded else mapped(inner, change)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [mapped(inner, change) for inner in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _on_bytes(value: Any, change: Callable[[str], str]) -> Any:
+    text = _decoded(value)
+    if text is None:
+        return mapped(value, change)
+    return b64encode(change(text).encode()).decode()
+
+
+def _decoded(value: Any) -> str | None:
     try:
-        return b64encode(change(b64decode(text, validate=True).decode()).encode()).decode()
+        return b64decode(value, validate=True).decode() if isinstance(value, str) else None
     except ValueError:
-        return text
+        return None
+
+
+def opened(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message with its bytes as texts, where they are."""
+    encoded = bytes_fields(message).intersection(message)
+    texts = {key: _decoded(message[key]) for key in encoded}
+    return {**message, **{key: text for key, text in texts.items() if text is not None}}
 
 
 def tokens_of(value: Any) -> Iterator[str]:
     """Yield the ids, digests and UUIDs in JSON's types, whole ones."""
     if isinstance(value, Mapping):
-        for inner in value.values():
+        for inner in opened(value).values():
             yield from tokens_of(inner)
     elif isinstance(value, list):
         for inner in value:
@@ -125,7 +145,7 @@ def tokens_of(value: Any) -> Iterator[str]:
 def mask(value: Any) -> Any:
     """Return JSON's types with the kinds of tokens in their places."""
     if isinstance(value, Mapping):
-        return {key: mask(inner) for key, inner in value.items()}
+        return {key: mask(inner) for key, inner in opened(value).items()}
     if isinstance(value, list):
         return [mask(inner) for inner in value]
     if isinstance(value, str):

@@ -13,6 +13,7 @@ from fakecri.core.recording import Record, RecordedCall, Recording
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.errors import CancelledError, Stuck, UsageError
 from fakecri.host import Host
+from fakecri.replay.bindings import mapped
 from fakecri.replay.comparing import learned
 from fakecri.replay.names import Names
 from fakecri.replay.tokens import LASTING, Token
@@ -192,15 +193,11 @@ class Driver:
 
     def _to_live(self, value: Any) -> Any:
         """Return a request with the ids that the runtime has given; secrets are left out."""
-        if isinstance(value, dict):
-            kept = {key: each for key, each in value.items() if not _is_masked(each)}
-            return {key: self._to_live(each) for key, each in kept.items()}
-        if isinstance(value, list):
-            return [self._to_live(each) for each in value]
-        if not isinstance(value, str):
-            return value
-        parts = self._recorded_names.parts(value)
-        return value if isinstance(parts, str) else "".join(map(self._live, parts))
+        return mapped(_without_masked(value), self._live_text)
+
+    def _live_text(self, text: str) -> str:
+        parts = self._recorded_names.parts(text)
+        return text if isinstance(parts, str) else "".join(map(self._live, parts))
 
     def _live(self, part: str | Token) -> str:
         if isinstance(part, str):
@@ -226,6 +223,12 @@ def _metadata(recorded: RecordedCall) -> tuple[tuple[str, str], ...]:
     """Return what can be sent again: neither secrets nor bytes are."""
     pairs = [(key, value) for key, values in recorded.metadata.items() for value in values]
     return tuple(pair for pair in pairs if pair[1] != MASK and not pair[0].endswith("-bin"))
+
+
+def _without_masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_masked(each) for key, each in value.items() if not _is_masked(each)}
+    return [_without_masked(each) for each in value] if isinstance(value, list) else value
 
 
 def _is_masked(value: Any) -> bool:

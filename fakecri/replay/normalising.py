@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from fakecri.replay.names import Names
-from fakecri.replay.tokens import Kind, Text, Token
+from fakecri.replay.tokens import Kind, Text, Token, bytes_fields
 
 Tree: TypeAlias = "dict[str, Tree] | list[Tree] | Text | str | int | float | bool | None"
 """JSON's types, and texts with tokens in them as tuples of their parts."""
 
 _TIMES = frozenset({"created_at", "started_at", "finished_at", "timestamp"})
-_BYTES = frozenset({"stdout", "stderr"})
 _PIDS = frozenset({"pid", "Pid", "sandboxPid"})
 _DEEPEST = 100
 
@@ -36,20 +35,22 @@ def normalise(value: Any, names: Names, key: str = "") -> Tree:
 
 def _object(value: Mapping[str, Any], names: Names) -> Tree:
     tree: dict[str, Tree] = {}
+    encoded = bytes_fields(value)
     for key, inner in value.items():
         name = str(masked(names.parts(key)))
         while name in tree:
             name += "'"
-        tree[name] = normalise(inner, names, key)
+        if key in encoded and isinstance(inner, str):
+            tree[name] = names.parts(_decoded(inner))
+        else:
+            tree[name] = normalise(inner, names, key)
     return tree
 
 
 def _text(value: str, names: Names, key: str) -> Tree:
     if key in _TIMES and value.isascii() and value.isdigit() and value.strip("0"):
         return (Token(Kind.TIME, value),)
-    if key in _BYTES:
-        value = _decoded(value)
-    elif value[:1] in {"{", "["}:
+    if value[:1] in {"{", "["}:
         opened = _opened(value)
         if opened is not None:
             return normalise(opened, names)

@@ -1,7 +1,7 @@
 """What differs from run to run in a text: ids, digests, times, process ids, addresses, streams."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -43,6 +43,18 @@ class Token:
 
 
 Text: TypeAlias = tuple[str | Token, ...]
+
+
+def bytes_fields(message: Mapping[str, object]) -> frozenset[str]:
+    """Return which fields of a message in JSON's types are bytes, in base64.
+
+    Those of the contract are the output of an ExecSync, and the value of a KeyValue.
+    """
+    return _OUTPUT | {"value"} if message.keys() == _KEY_VALUE else _OUTPUT
+
+
+_OUTPUT = frozenset({"stdout", "stderr"})
+_KEY_VALUE = frozenset({"key", "value"})
 
 _PATTERN = re.compile(
     r"(?P<url>https?://[^/\s]+/(?:exec|attach|portforward)/[\w-]+)"
