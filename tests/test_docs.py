@@ -247,12 +247,22 @@ def test_diagrams_that_are_not_as_drawn_are_found_and_drawn_anew(tmp_path: Path)
 # Lists.
 
 
-def test_every_option_of_serve_is_explained() -> None:
-    command = [sys.executable, "-m", "fakecri", "serve", "--help"]
-    helped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    options = set(re.findall(r"--[a-z][a-z-]*", helped))
-    assert len(options) > 8
-    assert [each for each in sorted(options) if f"`{each}" not in page_text("server")] == []
+@pytest.mark.parametrize(
+    ("command", "page", "few"),
+    [
+        ("serve", "server", 8),
+        ("replay", "replay", 3),
+        ("drive", "replay", 3),
+        ("diff", "replay", 3),
+    ],
+)
+def test_every_option_of_a_command_is_explained(command: str, page: str, few: int) -> None:
+    arguments = [sys.executable, "-m", "fakecri", command, "--help"]
+    helped = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z][a-z-]*", helped)) - {"--help", "--no-"}
+    assert len(options) > few
+    told = page_text(page)
+    assert [each for each in sorted(options) if f"`{each}" not in told] == []
 
 
 def test_every_public_name_is_mentioned() -> None:

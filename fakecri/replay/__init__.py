@@ -2,6 +2,7 @@
 
 from fakecri.replay.comparing import Choices, Comparison, Difference, compare
 from fakecri.replay.driving import Driven, drive
+from fakecri.replay.files import read_recording
 from fakecri.replay.ignoring import Ignore, parse_ignored, parse_paths
 from fakecri.replay.serving import Replay
 
@@ -16,4 +17,5 @@ __all__ = [
     "drive",
     "parse_ignored",
     "parse_paths",
+    "read_recording",
 ]

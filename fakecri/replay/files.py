@@ -6,13 +6,13 @@ from fakecri.core.recording import Recording
 from fakecri.errors import UsageError
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path | str) -> Recording:
     """Return a recording from a file; a last line that was cut off is left out.
 
     UsageError where it cannot be read, RecordingError where it is no recording.
     """
     try:
-        content = path.read_bytes()
+        content = Path(path).read_bytes()
     except OSError as error:
         raise unreadable(error) from error
     return Recording.parse(content.split(b"\n"), tolerant=True)
