@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-KNOWN = Path(__file__).parents[2] / "fixtures" / "recordings" / "containerd-1.6.ignore"
+KNOWN = Path(__file__).parents[2] / "fixtures" / "recordings" / "life-on-containerd-1.6.ignore"
 
 
 def test_a_recorded_life_is_the_same_but_for_what_is_known(
