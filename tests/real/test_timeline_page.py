@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
+from fakecri.core.recording import Recording
 from fakecri.timeline import Selection, render_html
 from tests.real import install
 from tests.real.browser import Browser, Page, open_browser, open_page
 from tests.requirements import skip_for
-from tests.timeline.recordings import DB, NGINX, SIDECAR, WEB, Script
+from tests.timeline import example
+from tests.timeline.recordings import DB, NGINX, SIDECAR, WEB, Script, recordings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from fakecri.core.recording import Recording
 
 pytestmark = pytest.mark.real
 
+ROOT = Path(__file__).parents[2]
 SHIFT = 8
 
 
@@ -342,3 +346,54 @@ def test_at_the_end_the_browser_is_gone() -> None:
         home, process = browser.home, browser.process
     assert process.poll() is not None
     assert not home.exists()
+
+
+TOUCH_ALL = """(() => {
+  const page = fakecriTimeline;
+  document.getElementById("reads").click();
+  for (const axis of ["time", "order"]) {
+    page.setAxis(axis);
+    page.zoom(0.5);
+    page.paint();
+    for (const { item } of [...page.painter.targets]) page.choose(item);
+    for (const lane of page.model.lanes) page.choose(lane);
+    page.fit();
+    page.paint();
+  }
+  return page.painter.targets.length;
+})()"""
+
+
+@given(recording=recordings())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_recording_is_drawn(browser: Browser, tmp_path: Path, recording: Recording) -> None:
+    path = tmp_path / "any.html"
+    path.write_text(render_html(recording))
+    with open_page(browser) as page:
+        page.open(path)
+        assert page.evaluate(TOUCH_ALL) >= 0
+        assert page.complaints == []
+
+
+# The example of the docs.
+
+PICTURE = ROOT / "docs" / "timeline.png"
+REWRITE = os.environ.get("FAKECRI_REWRITE") == "1"
+
+
+def test_the_example_is_drawn_and_its_picture_is_in_the_docs(page: Page, tmp_path: Path) -> None:
+    """`FAKECRI_REWRITE=1` takes the picture anew; look at it before it is committed."""
+    path = tmp_path / "example.html"
+    path.write_text(render_html(Recording.parse(example.PATH.read_text().splitlines())))
+    page.look(1400, 620)
+    page.open(path)
+    outages = page.evaluate("fakecriTimeline.model.outages")
+    assert [each["begin"] < each["end"] for each in outages] == [True]
+    page.click(*place_of(page, 'item.rpc === "StartContainer" && item.faults.length'))
+    assert text(page, "#details h2").startswith("StartContainer")
+    if REWRITE:
+        PICTURE.write_bytes(page.screenshot())
+    picture = PICTURE.read_bytes()
+    assert picture[:4] == b"\x89PNG"
+    assert struct.unpack(">II", picture[16:24]) == (1400, 620)
+    assert len(picture) < 200_000
