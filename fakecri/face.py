@@ -212,7 +212,7 @@ class Face(grpc.GenericRpcHandler):
     async def _pause(self, call: "Call", bell: "_Bell") -> None:
         """Wait until there may be something new; under a pace that jumps, time leaps instead."""
         # A stream waits by nature: nothing is done for its sake.
-        if not call.rpc.streams and self._host.leap():
+        if (call.timers or not call.rpc.streams) and self._host.leap():
             await asyncio.sleep(0)
         else:
             await bell.wait()

@@ -284,7 +284,7 @@ class Host:
             self._progress.wait(BLINK_S)
             return
         # A stream waits by nature: it makes time leap only where nothing else would.
-        leapt = (alone or not call.rpc.streams) and self.leap()
+        leapt = (alone or call.timers or not call.rpc.streams) and self.leap()
         if leapt or call.done or call.messages:  # the attempt has brought time up to now
             return
         if self.pace.real:

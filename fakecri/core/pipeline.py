@@ -9,7 +9,7 @@ from typing import TypeAlias
 from google.protobuf.message import Message
 
 from fakecri.core import touched
-from fakecri.core.faults import actions
+from fakecri.core.faults import acts
 from fakecri.core.recorder import CAUSES, CallRecord
 from fakecri.core.registry import HANDLERS
 from fakecri.core.scheduler import Task, Waits
@@ -75,6 +75,10 @@ class Call:
         self.task: Task[Message | None] | None = None
         self.on_cancel = OnCancel.ABORT
         """What the runtime does when the client goes; a rule may choose another."""
+        self.timers = 0
+        """How many timers of rules will do something for it."""
+        self.leave: list[Callable[[], None]] = []
+        """What is to be called when it is over."""
         self._watchers: list[Callable[[], None]] = []
         self._originals: dict[int, tuple[Message, bytes]] = {}
 
@@ -87,7 +91,7 @@ class Call:
     def send(self, message: Message) -> None:
         """Give the client of a stream a message."""
         self.messages.append(message)
-        self._notify()
+        self.stir()
 
     def take(self) -> Message:
         """Return the next message of a stream, for its client."""
@@ -219,14 +223,18 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
     shots = world.faults.shots(call)
     response: Message | None = None
     error: CRIError | None = None
+
+    def send(message: Message) -> None:
+        world.recorder.sent(record, message)
+        call.send(message)
+
     try:
         if shots:
-            yield from actions.before(world, call, shots)
-        response = yield from _handle(world, call, record)
-        if response is not None:
-            record.ids += touched.made(rpc, response)
-        if shots:
-            response = yield from actions.after(world, call, shots, response)
+            response = yield from acts.perform(world, call, shots, _handle, send)
+        else:
+            response = yield from _answer(world, call, send)
+            if response is not None:
+                record.ids += touched.made(rpc, response)
     except CRIError as failure:
         # Without the frames that it came through: it lives as long as the record does.
         response = None
@@ -242,11 +250,14 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
     return response
 
 
-def _handle(world: World, call: Call, record: CallRecord) -> Waits[Message | None]:
-    def send(message: Message) -> None:
-        world.recorder.sent(record, message)
-        call.send(message)
+def _handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
+    response = yield from _answer(world, call, send)
+    if response is not None and call.record is not None:
+        call.record.ids += touched.made(call.rpc.name, response)
+    return response
 
+
+def _answer(world: World, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
     if world.upstream is not None:
         return (yield from world.upstream.forward(call, send))
     return (yield from handle(world, call, send))

@@ -17,6 +17,7 @@ from fakecri.core.clock import WallClock
 from fakecri.core.downloads import Downloads
 from fakecri.core.events import EventQueue
 from fakecri.core.faults import Faults, actions
+from fakecri.core.faults.gates import Gates
 from fakecri.core.faults.known import StoreLookup
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
@@ -94,6 +95,7 @@ class World:
         self.faults = Faults(
             self.scheduler, self.recorder, StoreLookup(self.store, self.images), self.seed
         )
+        self.gates = Gates(self.scheduler)
         self.tokens = Tokens(self.scheduler)
         self.meters = Meters()
         self.behaviours = Behaviours(annotations=parts.annotations)

@@ -39,6 +39,7 @@ def _form(
 ) -> tuple[Value, ...]:
     """Read arguments as one of the lists of parameters has them."""
     values: list[Value] = []
+    reader.places = []
     rest = list(form)
     while not reader.take(")"):
         if values:
@@ -58,6 +59,7 @@ def _argument(reader: Reader, rest: list[Parameter], targets: tuple[str, ...]) -
     while rest:
         parameter = rest.pop(0)
         at = reader.skip()
+        reader.places.append(at)
         try:
             return [*skipped, _READERS[parameter.type](reader, parameter, targets)]
         except RuleError as error:

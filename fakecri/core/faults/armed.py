@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fakecri.core.faults.kinds import find_misfit
 from fakecri.core.faults.misses import Calls, Requirement, closest, counted
@@ -80,6 +80,8 @@ class Armed:
         """On how many calls it has acted."""
         self.calls: deque[CallRecord] = deque(maxlen=self._around.recorder.calls.maxlen)
         """Those calls; as many as the recorder keeps of all."""
+        self.memory: dict[Any, Any] = {}
+        """What its actions keep from call to call."""
         self._last: CallRecord | None = None
         self._before = {rpc: self._around.calls(rpc).count for rpc in self.rpcs}
         self._after: Mapping[str, int] | None = None

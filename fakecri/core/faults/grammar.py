@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from fakecri.core.faults.arguments import read_arguments
+from fakecri.core.faults.checks import ArgumentError, check_arguments
 from fakecri.core.faults.conditions import read_conditions
 from fakecri.core.faults.kinds import KINDS, default_phase, find_misfit
 from fakecri.core.faults.printing import text_of
@@ -98,7 +99,13 @@ def _term(reader: Reader, targets: tuple[str, ...]) -> Term:
     _check_fit(reader, name, acts_in, targets, at if phase else action_at)
     if on_messages and acts_in not in (Phase.REPLY, Phase.STREAM):
         raise reader.error(f"at is for messages of streams; {name} acts {acts_in.value} a call", at)
-    return Term(Action(name, read_arguments(reader, name, targets)), acts_in, tuple(whens))
+    action = Action(name, read_arguments(reader, name, targets))
+    try:
+        check_arguments(action, acts_in, targets)
+    except ArgumentError as error:
+        where = reader.places[error.argument] + error.offset if reader.places else action_at
+        raise reader.error(error.complaint, where) from None
+    return Term(action, acts_in, tuple(whens))
 
 
 def _expected(phase: Phase | None, whens: list[When]) -> str:
@@ -200,7 +207,8 @@ _TRIGGERS: Mapping[str, tuple[Callable[[Reader], Value], ...]] = {
 
 
 def _check_fit(reader: Reader, name: str, phase: Phase, targets: tuple[str, ...], at: int) -> None:
-    """Refuse what fits none of the targets."""
-    misfits = [find_misfit(name, phase, rpc) for rpc in expanded(targets)]
-    if all(misfits):
-        raise reader.error(misfits[0], at)
+    """Refuse what does not fit an RPC that is named, or none of those that a word stands for."""
+    misfits = {rpc: find_misfit(name, phase, rpc) for rpc in expanded(targets)}
+    named = [misfit for rpc, misfit in misfits.items() if misfit and rpc in targets]
+    if named or all(misfits.values()):
+        raise reader.error(next(iter(named or misfits.values())), at)

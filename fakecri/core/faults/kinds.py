@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from fakecri.core.faults.rules import Phase, Value
+from fakecri.core.faults.rules import Action, Duration, Phase, Value
 from fakecri.core.faults.targets import WORDS
 from fakecri.errors import Code
 from fakecri.rpcs import RPCS
@@ -94,6 +94,38 @@ def find_misfit(name: str, phase: Phase, rpc: str) -> str:
         return f"{name} makes no sense for {rpc}"
     return ""
 
+
+def named_arguments(action: Action) -> dict[str, Value | None]:
+    """Return the arguments of an action by their names, with the defaults of those left out."""
+    forms = KINDS[action.name].all_forms
+    parameters = next((each for each in forms if _takes(each, action)), forms[0])
+    given = (*action.arguments, *(None,) * len(parameters))
+    return {
+        parameter.name: parameter.default if value is None else value
+        for parameter, value in zip(parameters, given, strict=False)
+    }
+
+
+def _takes(parameters: tuple[Parameter, ...], action: Action) -> bool:
+    """Whether the first argument is what these parameters begin with."""
+    if not action.arguments or not parameters:
+        return not action.arguments
+    first, parameter = action.arguments[0], parameters[0]
+    expected = _PYTHON[parameter.type]
+    return isinstance(first, expected) and (not parameter.words or first in parameter.words)
+
+
+_PYTHON: Mapping[Type, tuple[type, ...]] = {
+    Type.CODE: (Code,),
+    Type.TEXT: (str,),
+    Type.INT: (int,),
+    Type.NUMBER: (int, float),
+    Type.DURATION: (Duration,),
+    Type.WORD: (str,),
+    Type.PATH: (str,),
+    Type.LITERAL: (str, int, float, bool),
+    Type.SELECTOR: (tuple,),
+}
 
 _BEFORE, _DURING, _AFTER, _STREAM = Phase.BEFORE, Phase.DURING, Phase.AFTER, Phase.STREAM
 _ANYWHERE = (_BEFORE, _DURING, _AFTER)

@@ -12,7 +12,9 @@ from fakecri.errors import Code
 BARE = re.compile(r"[^\s\"(){},;#]+")
 """A value of a condition that needs no quotes."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_./-]+|\[(?:\d+|\*)\])*")
+PATH = re.compile(
+    r'[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_./-]+|\[(?:\d+|\*|"(?:[^"\\\n]|\\.)*")\])*', re.ASCII
+)
 UNITS = (
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),

@@ -55,6 +55,8 @@ class Reader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
+        self.places: list[int] = []
+        """Where the arguments of the last action begin."""
 
     def skip(self) -> int:
         """Pass over white space; return where the next token begins."""

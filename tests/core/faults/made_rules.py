@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from fakecri.core.faults.checks import ArgumentError, check_arguments
 from fakecri.core.faults.kinds import KINDS, Parameter, Type, find_misfit
 from fakecri.core.faults.rules import Action, Condition, Duration, Phase, Rule, Term, Value, When
 from fakecri.core.faults.subjects import KEYS, STATES
@@ -47,11 +48,11 @@ SELECTORS = st.lists(CONDITIONS, max_size=4).map(tuple)
 _ARGUMENTS: dict[Type, st.SearchStrategy[Value]] = {
     Type.CODE: st.sampled_from([code for code in Code if code is not Code.OK]),
     Type.TEXT: TEXTS,
-    Type.INT: st.integers(-(10**17), 10**17),
+    Type.INT: st.integers(1, 1000) | st.integers(-(10**17), 10**17),
     Type.NUMBER: NUMBERS,
-    Type.DURATION: st.builds(Duration, st.integers(-(2**62), 2**62)),
+    Type.DURATION: SPANS | st.builds(Duration, st.integers(-(2**62), 2**62)),
     Type.WORD: WORDS_OF_USERS,
-    Type.PATH: st.sampled_from(("status.state", "items[*].labels.a.b/c", "x[0]")) | TEXTS,
+    Type.PATH: st.sampled_from(("status.state", 'items[*].labels["a.b/c"]', "x[0]")) | TEXTS,
     Type.LITERAL: st.booleans() | NUMBERS | TEXTS,
     Type.SELECTOR: st.lists(CONDITIONS, min_size=1, max_size=2).map(tuple),
 }
@@ -76,15 +77,26 @@ def actions(draw: st.DrawFn) -> Action:
 
 @st.composite
 def terms(draw: st.DrawFn, targets: tuple[str, ...]) -> Term:
-    """Return a term that fits one of the targets at least."""
+    """Return a term that fits the targets."""
     action = draw(actions())
     phase = draw(st.sampled_from(KINDS[action.name].phases))
     whens = draw(st.lists(WHENS, max_size=3)) + draw(st.lists(CHANCES, max_size=1))
     if phase in (Phase.REPLY, Phase.STREAM):
         at = st.builds(When, st.just("at"), st.tuples(COUNTS))
         whens = draw(st.lists(at, max_size=1)) + whens
-    fits = any(not find_misfit(action.name, phase, rpc) for rpc in expanded(targets))
+    fits = _fits(action, phase, targets)
     return Term(action, phase, tuple(whens)) if fits else Term(Action("off"), Phase.BEFORE)
+
+
+def _fits(action: Action, phase: Phase, targets: tuple[str, ...]) -> bool:
+    misfits = {rpc for rpc in expanded(targets) if find_misfit(action.name, phase, rpc)}
+    if misfits & set(targets) or misfits == set(expanded(targets)):
+        return False
+    try:
+        check_arguments(action, phase, targets)
+    except ArgumentError:
+        return False
+    return True
 
 
 @st.composite

@@ -1,0 +1,61 @@
+"""A call on which rules act, from its arrival to its answer: each shot in its phase."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from fakecri.core.faults import actions
+from fakecri.core.faults.edits import edited
+from fakecri.core.faults.effects import carry_out
+from fakecri.core.faults.rules import Phase
+from fakecri.core.faults.shots import Shot
+from fakecri.core.faults.streams import Send, stream
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from fakecri.core.pipeline import Call
+    from fakecri.core.scheduler import Waits
+    from fakecri.core.world import World
+
+Handle: TypeAlias = "Callable[[World, Call, Send], Waits[Message | None]]"
+"""Does the work of the call; what a stream sends goes to its argument."""
+
+
+def perform(
+    world: "World", call: "Call", shots: Sequence[Shot], handle: Handle, send: Send
+) -> "Waits[Message | None]":
+    """Have a call answered as its shots want it; `send` gives a message to its client."""
+    asked = call.request
+    try:
+        yield from actions.before(world, call, shots)
+        _ignore_filter(call, shots)
+        response = yield from _work(world, call, shots, handle, send)
+        response = yield from actions.after(world, call, shots, response)
+    finally:
+        call.request = asked
+        for leave in call.leave:
+            leave()
+    if response is not None:
+        for shot in shots:
+            if shot.term.phase is Phase.REPLY:
+                response = edited(world, shot, response)
+    return response
+
+
+def _work(
+    world: "World", call: "Call", shots: Sequence[Shot], handle: Handle, send: Send
+) -> "Waits[Message | None]":
+    if call.rpc.streams:
+        yield from stream(world, call, shots, partial(handle, world, call), send)
+        return None
+    return (yield from carry_out(world, call, shots, partial(handle, world, call, send)))
+
+
+def _ignore_filter(call: "Call", shots: Sequence[Shot]) -> None:
+    request: Any = call.request
+    for shot in shots:
+        if shot.term.action.name == "unfiltered" and request.HasField("filter"):
+            shot.fired(Phase.REPLY)
+            call.request = type(request)()
+            call.content = None
