@@ -21,6 +21,9 @@ from fakecri.rpcs import RPCS, Rpc
 MESSAGE_LIMIT = 16 * 1024 * 1024
 """Bytes of one message that containerd takes and sends (spec: transport 5.4)."""
 
+DETAILS = "grpc-status-details-bin"
+"""The key of an error's details in the trailing metadata."""
+
 _STATUS = {code.value[0]: code for code in grpc.StatusCode}
 _HUNG_UP = frozenset({Code.CANCELLED, Code.DEADLINE_EXCEEDED})
 
@@ -54,9 +57,12 @@ class Outcome(grpc.Call):
         """Return nothing: a runtime sends none."""
         return ()
 
-    def trailing_metadata(self) -> tuple[()]:
-        """Return nothing: a runtime sends none."""
-        return ()
+    def trailing_metadata(self) -> Metadata:  # type: ignore[override]  # as gRPC does it
+        """Wait for the end; return what came with it, such as the details of an error."""
+        self._host.finish(self._call)
+        error = self._error
+        details = ((DETAILS, error.details),) if error is not None and error.details else ()
+        return (*self._call.trailing_metadata, *details)
 
     def is_active(self) -> bool:
         """Whether the call is in flight."""
@@ -85,7 +91,7 @@ class Outcome(grpc.Call):
         return self._call.error is not None and self._call.error.code is Code.CANCELLED
 
 
-class CallError(Outcome, grpc.RpcError):
+class CallError(Outcome, grpc.RpcError):  # type: ignore[misc]  # they say it differently
     """An answer that is no response; the CRIError it comes from is its cause."""
 
     def debug_error_string(self) -> str:

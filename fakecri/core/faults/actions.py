@@ -47,19 +47,6 @@ def after(
     return response
 
 
-def cancel_policy(world: "World", request: Message) -> str:
-    """Return what is to become of half-done work whose client has gone.
-
-    `abort`, `finish` or `leak`; nothing where no rule says.
-    """
-    flight = world.faults.flying(request)
-    for shot in flight[1] if flight is not None else ():
-        if shot.term.action.name == "cancel":
-            shot.fired(Phase.DURING)
-            return str(named_arguments(shot.term.action)["policy"])
-    return ""
-
-
 def _all(world: "World", call: "Call", shots: Sequence[Shot], phase: Phase) -> Waits[None]:
     for shot in shots:
         if shot.term.phase is phase:
@@ -115,6 +102,8 @@ def _hang(world: "World", call: "Call", shot: Shot) -> Waits[None]:
     """Never answer. What ends it is thrown in: the client's deadline, or that it hung up."""
     if shot.term.action.arguments and call.timeout_ns is not None:
         raise CancelledError.by_deadline()
+    if call.record is not None:
+        call.record.lost = shot.term.phase is Phase.AFTER
     yield from Future[None](world.scheduler)
 
 

@@ -27,6 +27,9 @@ def perform(
 ) -> "Waits[Message | None]":
     """Have a call answered as its shots want it; `send` gives a message to its client."""
     asked = call.request
+    policies = [shot for shot in shots if shot.term.action.name == "cancel"]
+    for shot in policies:
+        call.on_cancel = type(call.on_cancel)(shot.term.action.arguments[0])
     try:
         yield from actions.before(world, call, shots)
         _ignore_filter(call, shots)
@@ -34,6 +37,9 @@ def perform(
         response = yield from actions.after(world, call, shots, response)
     finally:
         call.request = asked
+        if call.record is not None and call.record.cancelled:
+            for shot in policies:
+                shot.fired(Phase.DURING, "" if call.on_cancel.value == "abort" else "indefinite")
         for leave in call.leave:
             leave()
     if response is not None:
