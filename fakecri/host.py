@@ -36,6 +36,10 @@ PATIENCE_S = 5.0
 """How long a call with nothing to wait for waits for another thread to do something."""
 
 
+REAL_PATIENCE_S = 60.0
+"""And how long somebody waits for a client where time is real."""
+
+
 class Host:
     """A world that any thread may call."""
 
@@ -56,6 +60,7 @@ class Host:
         self._let_pulls_end()
         self._settling: list[Callable[[], None]] = []
         self._rooms: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+        world.gates.on_change = self._progress.notify_all
 
     def add_room(self, close: Callable[[], None], is_thinking: Callable[[], bool]) -> None:
         """Let a room of real things end with the host.
@@ -194,6 +199,30 @@ class Host:
                     self._wait(call)
         return bool(call.messages)
 
+    def wait_for(self, happened: Callable[[], bool], complaint: Callable[[], str]) -> None:
+        """Wait, in the calling thread, until something has happened that calls or gates tell of.
+
+        Stuck, with the complaint, where for long nothing happens and nothing is scheduled. Until
+        then this thread is one that may act, so that no call gives up for want of it.
+        """
+        self._users.add(threading.current_thread())
+        with self._lock:
+            while not happened():
+                if self._progress.wait(BLINK_S) or (self._is_alone() and self.leap()):
+                    continue
+                patience_s = REAL_PATIENCE_S if self.pace.real else PATIENCE_S
+                if not (happened() or self._progress.wait(patience_s) or self._time_may_pass()):
+                    raise Stuck(complaint())
+
+    def _is_alone(self) -> bool:
+        me = threading.current_thread()
+        others = (each for each in self._users if each is not me)
+        return not any(each.is_alive() and each not in self._parked for each in others)
+
+    def _time_may_pass(self) -> bool:
+        leaps = self.pace.jumps and not self._holds
+        return self.world.scheduler.next_ns() is not None and not leaps
+
     def leap(self) -> bool:
         """Under a pace that jumps, go on to the next thing that is due; False: there is none."""
         with self.turn() as world:
@@ -293,9 +322,7 @@ class Host:
             self._give_up(call)
 
     def _others_may_act(self, call: Call) -> bool:
-        scheduled = self.world.scheduler.next_ns() is not None
-        leaps = self.pace.jumps and not self._holds
-        return call.rpc.streams or (scheduled and not leaps)
+        return call.rpc.streams or self._time_may_pass()
 
     def _give_up(self, call: Call) -> None:
         scheduled = self.world.scheduler.next_ns() is not None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self, cast
 from fakecri.core.history import History
 from fakecri.core.recorder import CallRecord
 from fakecri.errors import CRIError
+from fakecri.gates import Gate, Gates, most_concurrent, unused_name
 from fakecri.host import Host
 from fakecri.scopes import Faulting, Rules
 from fakecri.services import ImageClient, RuntimeClient
@@ -27,6 +28,8 @@ class Laboratory:
         self._host = host
         self.faults = Faulting(host, strict=strict_rules)
         """Arms rules: `with cri.faults("StopContainer = 1* error(UNAVAILABLE)") as scope:`"""
+        self.gates = Gates(host)
+        """The gates that rules name: `cri.gates["ready"].release()`."""
         if rules:
             self.faults(rules)
         self.runtime = cast("RuntimeServiceStub", service_stub(host, "RuntimeService"))
@@ -54,6 +57,18 @@ class Laboratory:
         """Let the next call of `rpc` fail with `error`, before the runtime sees it."""
         with self._host.turn() as world:
             world.faults.inject_error(rpc, error)
+
+    def gate(self, calls: str, phase: str = "before") -> Gate:
+        """Hold calls until they are released: `with cri.gate("PullImage{image=*big*}") as gate:`.
+
+        `calls` is what stands before the = of a rule. UsageError where no rule can be so.
+        """
+        name = unused_name(self._host)
+        return Gate(self._host, name, self.faults(f"{calls} = {phase}:gate({name})", strict=False))
+
+    def max_concurrent(self, target: str) -> int:
+        """Return how many calls of an RPC, or of a word such as `*`, were in flight together."""
+        return most_concurrent(self.calls, target)
 
     def close(self) -> None:
         """End every call in flight; harmless when closed.

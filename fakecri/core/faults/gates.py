@@ -62,10 +62,6 @@ class Gate:
         self.is_open = True
         self.release()
 
-    def close(self) -> None:
-        """Hold calls again."""
-        self.is_open = False
-
 
 class Gates:
     """All gates of a runtime, by their names; one is there as soon as it is asked for."""
