@@ -247,9 +247,14 @@ def test_a_slow_consumer_loses_what_does_not_fit(ready: Node, pod: str) -> None:
         with ready.cri.host.turn() as world:  # a burst, in one instant
             for number in range(8):
                 world.events.publish(pb.ContainerEventResponse(container_id=str(number)))
-        assert [next(stream).container_id for _ in range(3)] == ["0", "1", "2"]
+        seen = [next(stream).container_id for _ in range(3)]
+        assert seen == ["0", "1", "2"]
         after = live(ready, pod)
-        assert next(stream).container_id == after
+        while after not in seen:
+            seen.append(next(stream).container_id)
+    assert seen == sorted(seen, key=lambda each: (each == after, each))
+    if ready.face == "object":  # where nobody takes messages meanwhile
+        assert seen[3:] == [after]
 
 
 def test_a_second_subscriber_starves_the_first(ready: Node, pod: str) -> None:
