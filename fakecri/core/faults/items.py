@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from google.protobuf.message import Message
 
@@ -10,9 +10,7 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.rules import Condition
 from fakecri.core.faults.selectors import compiled, values_of
 from fakecri.core.faults.subjects import Lookup, Subject
-
-if TYPE_CHECKING:
-    from fakecri.core.pipeline import Call
+from fakecri.rpcs import RPCS, Rpc
 
 _CONTAINERS = pb.Container | pb.ContainerAttributes | pb.ContainerStatus
 _PODS = pb.PodSandbox | pb.PodSandboxAttributes | pb.PodSandboxStatus
@@ -22,6 +20,7 @@ _PODS = pb.PodSandbox | pb.PodSandboxAttributes | pb.PodSandboxStatus
 class _Question:
     """What a call would be that asks for one item, as far as selectors look at it."""
 
+    rpc: Rpc
     request: Any
     peer: str = ""
     metadata: tuple[tuple[str, str], ...] = ()
@@ -37,16 +36,17 @@ def lists_of(message: Message) -> Iterator[Any]:
 
 def matches(item: Any, conditions: tuple[Condition, ...], lookup: Lookup) -> bool:
     """Whether all conditions hold for an item, as they would for a call that asks for it."""
-    subject = Subject(cast("Call", _Question(_request(item))), lookup)
+    subject = Subject(_question(item), lookup)
     return all(compiled(each, values_of(each.key))(subject) for each in conditions)
 
 
-def _request(item: Any) -> Message:
+def _question(item: Any) -> _Question:
     thing = getattr(item, "attributes", item)
     if isinstance(thing, _CONTAINERS):
-        return pb.ContainerStatusRequest(container_id=thing.id)
-    if isinstance(thing, _PODS):
-        return pb.PodSandboxStatusRequest(pod_sandbox_id=thing.id)
+        request = pb.ContainerStatusRequest(container_id=thing.id)
+        return _Question(RPCS["ContainerStatus"], request)
     if isinstance(thing, pb.Image):
-        return pb.ImageStatusRequest(image=pb.ImageSpec(image=thing.id))
-    return pb.PodSandboxStatusRequest(pod_sandbox_id=getattr(thing, "pod_sandbox_id", ""))
+        image = pb.ImageSpec(image=thing.id)
+        return _Question(RPCS["ImageStatus"], pb.ImageStatusRequest(image=image))
+    id_ = thing.id if isinstance(thing, _PODS) else getattr(thing, "pod_sandbox_id", "")
+    return _Question(RPCS["PodSandboxStatus"], pb.PodSandboxStatusRequest(pod_sandbox_id=id_))
