@@ -225,11 +225,14 @@ class CRI(Laboratory):
             return world.files.read(path) if path and world.files.exists(path) else b""
 
     @contextmanager
-    def serve(self, address: str) -> "Iterator[Server]":
-        """Serve this runtime on `unix:///path` or a loopback address while the context lasts."""
+    def serve(self, address: str, *, wire_faults: bool = False) -> "Iterator[Server]":
+        """Serve this runtime on `unix:///path` or a loopback address while the context lasts.
+
+        With `wire_faults` rules can break its connections; without, calls end as if they had.
+        """
         from fakecri.server import Server  # noqa: PLC0415  # most tests never need gRPC's server
 
-        with Server(self._host, address) as server:
+        with Server(self._host, address, wire_faults=wire_faults) as server:
             yield server
 
 

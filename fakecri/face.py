@@ -21,6 +21,7 @@ from fakecri.errors import CancelledError, Code, CRIError
 from fakecri.rpcs import OLD_PACKAGE, PACKAGE, RPCS, Rpc
 
 if TYPE_CHECKING:  # nothing of the core is needed to carry bytes
+    from fakecri.core.faults.rules import Action
     from fakecri.core.pipeline import Call, Metadata
     from fakecri.pace import Pace
 
@@ -36,6 +37,9 @@ FAREWELL_S = 1.0
 TIMEOUT_STEP_NS = 100_000_000
 """Deadlines are rounded up to this, so that what the way took does not show in recordings."""
 _TIMEOUT_STEPS_NS = tuple(TIMEOUT_STEP_NS * steps for steps in (6000, 600, 100, 10, 1))
+
+TAG = "fakecri-stream"
+"""The header by which `wire` names the stream of a call: `3.17`."""
 
 DETAILS = "grpc-status-details-bin"
 """The key of an error's details in the trailing metadata."""
@@ -95,6 +99,8 @@ class Face(grpc.GenericRpcHandler):
         self._waiting: dict[_Bell, asyncio.Task[Any] | None] = {}
         self._closing = False
         self._dismissed = False
+        self.strike: Callable[[str, Action], bool] | None = None
+        """Breaks the connection of a call, by its tag; None: there is nothing that could."""
         self._handlers = described | self._rpc_handlers()
         self._services = {path.split("/")[1] for path in self._handlers}
 
@@ -137,16 +143,19 @@ class Face(grpc.GenericRpcHandler):
 
     async def _answer(self, rpc: Rpc, path: str, content: bytes, context: Context) -> bytes:
         call = self._begin(rpc, path, content, context)
+        await self._strike(call, context)
         if not call.done:
             with self._attended(call, context) as bell:
                 while not call.done:
                     await self._pause(call, bell)
+        await self._strike(call, context)
         await _send_initial(call, context)
         _add_trailing(context, call.trailing_metadata)
         return self._encoded(call, _response(call))
 
     async def _answer_stream(self, rpc: Rpc, path: str, content: bytes, context: Context) -> None:
         call = self._begin(rpc, path, content, context)
+        await self._strike(call, context)
         with self._attended(call, context) as bell:
             ended = False
             while not ended:
@@ -157,14 +166,24 @@ class Face(grpc.GenericRpcHandler):
                     await _write(context, self._encoded(call, call.take()))
                 if not ended:
                     await self._pause(call, bell)
+        await self._strike(call, context)
         _add_trailing(context, call.trailing_metadata)
         if call.error is not None:
             raise call.error.bare()
 
+    async def _strike(self, call: "Call", context: Context) -> None:
+        """Have done to the connection what a rule wants; where it is lost, so is the call."""
+        action, call.wire = call.wire, None
+        if action is None or self.strike is None:
+            return
+        tags = [value for key, value in context.invocation_metadata() or () if key == TAG]
+        if tags and self.strike(str(tags[0]), action):
+            await asyncio.Event().wait()  # until gRPC notices that nobody is there
+
     def _begin(self, rpc: Rpc, path: str, content: bytes, context: Context) -> "Call":
         if self._closing:
             raise _gone()
-        metadata = tuple(context.invocation_metadata() or ())
+        metadata = tuple(each for each in context.invocation_metadata() or () if each[0] != TAG)
         call = self._host.start(
             rpc,
             self._request(rpc, content),

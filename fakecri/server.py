@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import socket
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -22,6 +24,7 @@ from fakecri.errors import UsageError
 from fakecri.face import MESSAGE_LIMIT, Beyond, Calls, Face
 from fakecri.loops import LoopThread
 from fakecri.power import Follower
+from fakecri.wire import Pump
 
 __all__ = ["Server", "UnusableAddress"]
 
@@ -58,11 +61,13 @@ class Server:
         address: str,
         beyond: Beyond | None = None,
         thread: LoopThread | None = None,
+        wire_faults: bool = False,
     ) -> None:
         """`address`: `unix:///path`, `/path`, or a loopback address with a port (0: any free one).
 
         UnusableAddress for any other. `beyond`: the runtime that the host forwards its calls to,
-        and `thread` the one whose loop `start` is to use, where that has one of its own.
+        and `thread` the one whose loop `start` is to use, where that has one of its own. With
+        `wire_faults` rules can break connections, which costs time for each frame.
         """
         self._host = host
         self._beyond = beyond
@@ -75,6 +80,9 @@ class Server:
         self._thread: LoopThread | None = None
         self._follower: Follower | None = None
         self._shared_thread = thread
+        self._wire_faults = wire_faults
+        self._pump: Pump | None = None
+        self._inner: TemporaryDirectory[str] | None = None
 
     @property
     def endpoint(self) -> str:
@@ -129,12 +137,38 @@ class Server:
         described = await reflection.handlers() if self._beyond is None else {}
         face = Face(self._host, described, self._beyond)
         wire = grpc.aio.server(handlers=[face], options=_options(self._beyond))
-        self._endpoint = self._listen(wire, address)
+        listener = self._stand_between(wire, address) if self._wire_faults else None
+        self._endpoint = address.endpoint if listener else self._listen(wire, address)
         others = asyncio.all_tasks()
         await wire.start()
         for task in asyncio.all_tasks() - others:
             task.add_done_callback(self._revive)
         self._wire, self._face = wire, face
+        if listener is not None and self._pump is not None:
+            face.strike = self._pump.strike
+            if isinstance(address, TcpAddress):
+                self._endpoint = TcpAddress(address.host, listener.getsockname()[1]).endpoint
+            await self._pump.open(listener)
+
+    def _stand_between(self, wire: grpc.aio.Server, address: Address) -> socket.socket:
+        """Have a pump between clients and gRPC; return the socket that listens for it."""
+        self._inner = TemporaryDirectory(prefix="fakecri-")
+        inner = f"{self._inner.name}/inner.sock"
+        _add_port(wire, f"unix:{quote(inner)}")
+        self._pump = Pump(inner)
+        if isinstance(address, UnixAddress):
+            listener = socket.socket(socket.AF_UNIX)
+
+            def listen(path: str) -> None:
+                listener.bind(path)
+                listener.listen()
+
+            self._socket_file = open_socket_file(address, listen)
+            return listener
+        return socket.create_server(
+            (address.host, address.port),
+            family=socket.AF_INET6 if ":" in address.host else socket.AF_INET,
+        )
 
     def _revive(self, task: asyncio.Task[Any]) -> None:
         # grpc.aio decodes the path of a call where nothing catches what is no UTF-8: one such call
@@ -172,7 +206,12 @@ class Server:
         if self._socket_file is not None and not keep_file:
             self._socket_file.remove()
         await face.dismiss(grace_s)
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            await pump.close()
         await wire.stop(LINGER_S)
+        if self._inner is not None:
+            self._inner.cleanup()
 
     def _listen(self, wire: grpc.aio.Server, address: Address) -> str:
         if isinstance(address, UnixAddress):

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from google.protobuf.message import Message
 
@@ -16,6 +16,9 @@ from fakecri.core.scheduler import Task, Waits
 from fakecri.core.world import World
 from fakecri.errors import CancelledError, Code, CRIError
 from fakecri.rpcs import Rpc
+
+if TYPE_CHECKING:
+    from fakecri.core.faults.rules import Action
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
@@ -75,6 +78,8 @@ class Call:
         self.task: Task[Message | None] | None = None
         self.on_cancel = OnCancel.ABORT
         """What the runtime does when the client goes; a rule may choose another."""
+        self.wire: Action | None = None
+        """What a rule wants done to the connection under it, until that is done."""
         self.timers = 0
         """How many timers of rules will do something for it."""
         self.leave: list[Callable[[], None]] = []

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fakecri.core.faults import actions
+from fakecri.core.faults import actions, wires
 from fakecri.core.faults.edits import edited
 from fakecri.core.faults.effects import carry_out
 from fakecri.core.faults.rules import Phase
@@ -31,10 +31,12 @@ def perform(
     for shot in policies:
         call.on_cancel = type(call.on_cancel)(shot.term.action.arguments[0])
     try:
+        yield from wires.strike(world, call, shots, done=False)
         yield from actions.before(world, call, shots)
         _ignore_filter(call, shots)
         response = yield from _work(world, call, shots, handle, send)
         response = yield from actions.after(world, call, shots, response)
+        yield from wires.strike(world, call, shots, done=True)
     finally:
         call.request = asked
         if call.record is not None and call.record.cancelled:

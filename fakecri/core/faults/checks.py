@@ -114,6 +114,8 @@ _CHECKS: Mapping[str, Callable[[Named], None]] = {
     "overflow": _check_some,
     "reorder": _at_least("window", 0, 2),
     "serial": _at_least("workers", 1),
+    "slow": _at_least("bytes_per_s", 0),
+    "slice": _at_least("bytes", 0),
 }
 
 

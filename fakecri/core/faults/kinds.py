@@ -130,7 +130,7 @@ _PYTHON: Mapping[Type, tuple[type, ...]] = {
 _BEFORE, _DURING, _AFTER, _STREAM = Phase.BEFORE, Phase.DURING, Phase.AFTER, Phase.STREAM
 _ANYWHERE = (_BEFORE, _DURING, _AFTER)
 _ON_THE_WAY = (*_ANYWHERE, _STREAM)
-_REPLY = (Phase.REPLY,)
+_REPLY, _WIRE = (Phase.REPLY,), (Phase.WIRE,)
 
 
 def _named(names: Iterable[str]) -> frozenset[str]:
@@ -174,7 +174,7 @@ _SOME = ((_word("kind", *_EVENT_KINDS), _COUNT),)
 """The other form of what acts on messages: those of a kind."""
 
 KINDS: Mapping[str, Kind] = {
-    "off": Kind((*_ON_THE_WAY, *_REPLY), does="nothing: the call goes on as it is"),
+    "off": Kind((*_ON_THE_WAY, *_REPLY, *_WIRE), does="nothing: the call goes on as it is"),
     "error": Kind(
         _ON_THE_WAY,
         (_CODE, _TEXT, Parameter("details", Type.TEXT, optional=True)),
@@ -263,4 +263,26 @@ KINDS: Mapping[str, Kind] = {
         does="loses what comes while the client has n messages to take",
     ),
     "starve": Kind((_STREAM,), does="gives messages to the newest of its streams alone"),
+    "refuse": Kind(
+        _WIRE,
+        (_span(),),
+        ends=True,
+        does="breaks the connection, and lets nobody connect for a while",
+    ),
+    "reset": Kind(
+        _WIRE,
+        (_word("when", "before", "after", optional=True),),
+        ends=True,
+        does="tears the connection, before the runtime saw the call or after the work",
+    ),
+    "goaway": Kind(_WIRE, ends=True, does="sends GOAWAY, and closes the connection"),
+    "rst": Kind(
+        _WIRE,
+        (_word("code", "CANCEL", "INTERNAL_ERROR", "PROTOCOL_ERROR", "ENHANCE_YOUR_CALM"),),
+        ends=True,
+        does="resets the stream of the call with a code of HTTP/2 instead of a status",
+    ),
+    "half_open": Kind(_WIRE, ends=True, does="takes what comes, and sends nothing any more"),
+    "slow": Kind(_WIRE, (Parameter("bytes_per_s", Type.INT),), does="sends so many bytes a second"),
+    "slice": Kind(_WIRE, (Parameter("bytes", Type.INT),), does="sends so many bytes at a time"),
 }
