@@ -10,6 +10,7 @@ from fakecri.clock import Clock, Span
 from fakecri.core import lifecycle
 from fakecri.core.behaviours.choices import Choices, chosen_rule
 from fakecri.core.behaviours.rules import Rule
+from fakecri.core.faults.rules import breaks_wires
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.known_images import Recipe
@@ -225,14 +226,20 @@ class CRI(Laboratory):
             return world.files.read(path) if path and world.files.exists(path) else b""
 
     @contextmanager
-    def serve(self, address: str, *, wire_faults: bool = False) -> "Iterator[Server]":
+    def serve(
+        self, address: str, *, wire_faults: bool | None = None, service: str = ""
+    ) -> "Iterator[Server]":
         """Serve this runtime on `unix:///path` or a loopback address while the context lasts.
 
-        With `wire_faults` rules can break its connections; without, calls end as if they had.
+        With `wire_faults` rules can break its connections; without, calls end as if they had. By
+        default they can where there is such a rule by now. `service`: `RuntimeService` or
+        `ImageService`, where this address is not for both.
         """
         from fakecri.server import Server  # noqa: PLC0415  # most tests never need gRPC's server
 
-        with Server(self._host, address, wire_faults=wire_faults) as server:
+        if wire_faults is None:
+            wire_faults = breaks_wires(rule.rule for rule in self.faults.armed)
+        with Server(self._host, address, wire_faults=wire_faults, service=service) as server:
             yield server
 
 

@@ -91,9 +91,16 @@ class Face(grpc.GenericRpcHandler):
     """Takes the calls of a server to a host."""
 
     def __init__(
-        self, host: Calls, described: reflection.Handlers, beyond: Beyond | None = None
+        self,
+        host: Calls,
+        described: reflection.Handlers,
+        beyond: Beyond | None = None,
+        service: str = "",
     ) -> None:
-        """`beyond`: where calls go that are none of the CRI; without it they are refused."""
+        """`beyond`: where calls go that are none of the CRI; without it they are refused.
+
+        `service`: the one of the contract that is served, by its name; empty: both.
+        """
         self._host = host
         self._beyond = beyond
         self._waiting: dict[_Bell, asyncio.Task[Any] | None] = {}
@@ -101,14 +108,18 @@ class Face(grpc.GenericRpcHandler):
         self._dismissed = False
         self.strike: Callable[[str, Action], bool] | None = None
         """Breaks the connection of a call, by its tag; None: there is nothing that could."""
-        self._handlers = described | self._rpc_handlers()
+        self._handlers = described | self._rpc_handlers(service)
         self._services = {path.split("/")[1] for path in self._handlers}
 
-    def _rpc_handlers(self) -> reflection.Handlers:
+    def _rpc_handlers(self, service: str) -> reflection.Handlers:
         paths = {rpc.path: rpc for rpc in RPCS.values()} | {
             rpc.path.replace(PACKAGE, OLD_PACKAGE): rpc for rpc in RPCS.values() if rpc.in_v1alpha2
         }
-        return {path: self._handler(rpc, path) for path, rpc in paths.items()}
+        return {
+            path: self._handler(rpc, path)
+            for path, rpc in paths.items()
+            if service in {"", rpc.service}
+        }
 
     def _handler(self, rpc: Rpc, path: str) -> Handler:
         answer = self._answer_stream if rpc.streams else self._answer

@@ -24,6 +24,7 @@ from fakecri.errors import UsageError
 from fakecri.face import MESSAGE_LIMIT, Beyond, Calls, Face
 from fakecri.loops import LoopThread
 from fakecri.power import Follower
+from fakecri.rpcs import RPCS
 from fakecri.wire import Pump
 
 __all__ = ["Server", "UnusableAddress"]
@@ -62,12 +63,15 @@ class Server:
         beyond: Beyond | None = None,
         thread: LoopThread | None = None,
         wire_faults: bool = False,
+        service: str = "",
     ) -> None:
         """`address`: `unix:///path`, `/path`, or a loopback address with a port (0: any free one).
 
         UnusableAddress for any other. `beyond`: the runtime that the host forwards its calls to,
         and `thread` the one whose loop `start` is to use, where that has one of its own. With
         `wire_faults` rules can break connections, which costs time for each frame.
+        `service`: `RuntimeService` or `ImageService`, where it is not for both; UsageError where
+        there is none of that name.
         """
         self._host = host
         self._beyond = beyond
@@ -81,6 +85,9 @@ class Server:
         self._follower: Follower | None = None
         self._shared_thread = thread
         self._wire_faults = wire_faults
+        if service not in {"", *(rpc.service for rpc in RPCS.values())}:
+            raise UsageError(f"{service!r} is no service of the CRI")
+        self._service = service
         self._pump: Pump | None = None
         self._inner: TemporaryDirectory[str] | None = None
 
@@ -135,7 +142,7 @@ class Server:
     async def _open(self, address: Address) -> None:
         address.check()
         described = await reflection.handlers() if self._beyond is None else {}
-        face = Face(self._host, described, self._beyond)
+        face = Face(self._host, described, self._beyond, self._service)
         wire = grpc.aio.server(handlers=[face], options=_options(self._beyond))
         listener = self._stand_between(wire, address) if self._wire_faults else None
         self._endpoint = address.endpoint if listener else self._listen(wire, address)

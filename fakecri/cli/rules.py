@@ -16,7 +16,7 @@ VARIABLE = "FAKECRI_RULES"
 
 
 def add_rule_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--rule`, `--rules` and `--strict-rules`."""
+    """Add `--rule`, `--rules`, `--strict-rules` and `--wire-faults`."""
     add = parser.add_argument
     add(
         "--rule",
@@ -38,6 +38,11 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         "--strict-rules",
         action="store_true",
         help="at the end, exit status 1 where a rule has never acted",
+    )
+    add(
+        "--wire-faults",
+        action="store_true",
+        help="let rules that come later break connections; those given here can anyway",
     )
 
 

@@ -24,6 +24,8 @@ from fakecri.cli.states import add_state_option, chosen_faults, strike_all
 from fakecri.core.addresses import SUBNET
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
+from fakecri.core.faults.rules import Rule as FaultRule
+from fakecri.core.faults.rules import breaks_wires
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
@@ -88,8 +90,13 @@ def serve(options: argparse.Namespace) -> int:
             host.world.behaviours.add(behaviour)
         strike_all(host, faults)
         scope = Faulting(host)(rules)
-        asyncio.run(serve_until_told(Server(host, options.listen), options.ready_fd))
+        asyncio.run(serve_until_told(_server(host, options, rules), options.ready_fd))
     return tell_unfired(scope, options)
+
+
+def _server(host: Host, options: argparse.Namespace, rules: Sequence[FaultRule]) -> Server:
+    wire_faults = options.wire_faults or breaks_wires(rules)
+    return Server(host, options.listen, wire_faults=wire_faults)
 
 
 def _pace(options: argparse.Namespace) -> Pace:

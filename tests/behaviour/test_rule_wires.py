@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import grpc
 import pytest
 
-from fakecri import CRI
+from fakecri import CRI, UsageError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
 from tests.behaviour.steps import DEADLINE_EXCEEDED, RUNNING, begin, until
@@ -120,3 +120,40 @@ def test_without_a_pump_calls_end_as_if_the_connection_had(node: Node) -> None:
 def test_a_half_open_connection_lasts_until_the_deadline(node: Node) -> None:
     with node.cri.faults("Version = half_open"), raises_status(DEADLINE_EXCEEDED):
         node.runtime.Version(VERSION, timeout=1)
+
+
+def test_one_service_is_up_without_the_other() -> None:
+    with CRI() as cri, TemporaryDirectory(prefix="fakecri-") as directory:
+        address = f"unix://{Path(directory)}/images.sock"
+        with cri.serve(address, service="ImageService"), connect(address) as channel:
+            assert not image_stub(channel).ListImages(pb.ListImagesRequest()).images
+            with raises_status(
+                grpc.StatusCode.UNIMPLEMENTED, "unknown service runtime.v1.RuntimeService"
+            ):
+                runtime_stub(channel).Version(VERSION)
+        with (
+            pytest.raises(UsageError, match="no service of the CRI"),
+            cri.serve(address, service="x"),
+        ):
+            pass
+
+
+def test_a_rule_that_is_there_brings_the_pump_and_a_port_has_one_too() -> None:
+    rule = "Version = 1* reset(after)"
+    with CRI(rules=rule) as cri, cri.serve("127.0.0.1:0") as server:
+        assert server._pump is not None
+        with connect(server.endpoint) as channel:
+            with raises_status(UNAVAILABLE):
+                runtime_stub(channel).Version(VERSION)
+            version = runtime_stub(channel).Version(VERSION, wait_for_ready=True)
+    assert version.runtime_name == "containerd"
+
+
+def test_headers_of_any_size_pass_the_pump() -> None:
+    with CRI() as cri, TemporaryDirectory(prefix="fakecri-") as directory:
+        address = f"unix://{Path(directory)}/cri.sock"
+        with cri.serve(address, wire_faults=True), connect(address) as channel:
+            baggage = (("baggage", "x" * 100_000),)
+            for _ in range(3):
+                runtime_stub(channel).Version(VERSION, metadata=baggage)
+        assert {call.metadata["baggage"] for call in cri.calls} == {("x" * 100_000,)}

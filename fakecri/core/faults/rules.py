@@ -6,6 +6,7 @@
 `grammar` reads and writes their text.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -84,3 +85,8 @@ class Rule:
     """RPCs, or words for several: `lists`, `*`."""
     terms: tuple[Term, ...]
     selector: tuple[Condition, ...] = ()
+
+
+def breaks_wires(rules: Iterable[Rule]) -> bool:
+    """Whether any of them acts on connections."""
+    return any(term.phase is Phase.WIRE for rule in rules for term in rule.terms)
