@@ -6,17 +6,20 @@ with cri.gate("PullImage{image=*big*}") as gate:
     gate.release()
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 from fakecri.core.faults import gates
 from fakecri.core.faults.targets import WORDS, expanded
 from fakecri.core.recorder import CallRecord
-from fakecri.errors import UsageError
-from fakecri.host import Host
+from fakecri.errors import Stuck, UsageError
+from fakecri.host import BLINK_S, PATIENCE_S, Host
 from fakecri.rpcs import RPCS
 from fakecri.scopes import Scope
+
+REAL_PATIENCE_S = 60.0
+"""How long somebody waits for a client where time is real; PATIENCE_S elsewhere."""
 
 
 class Gate:
@@ -53,9 +56,25 @@ class Gate:
     def wait_arrived(self, number: int = 1) -> None:
         """Wait until so many calls have come, all in all. Stuck where that cannot be any more."""
         what = f"only {{}} of {number} calls have come to the gate {self.name}"
-        self._host.wait_for(
+        self._wait_until(
             lambda: self._gate.arrived >= number, lambda: what.format(self._gate.arrived)
         )
+
+    def _wait_until(self, happened: Callable[[], bool], complaint: Callable[[], str]) -> None:
+        host = self._host
+        patience_s = REAL_PATIENCE_S if host.pace.real else PATIENCE_S
+        while not happened():
+            # Time leaps where nobody else is on the way, and that takes a blink to know.
+            if host.pause(happened, BLINK_S) or (host.all_others_parked() and host.leap()):
+                continue
+            if not (host.pause(happened, patience_s) or self._may_time_pass()):
+                raise Stuck(complaint())
+
+    def _may_time_pass(self) -> bool:
+        """Whether something is due that real time, or somebody else, leads to."""
+        leaps = self._host.pace.jumps and not self._host.holds
+        with self._host.turn() as world:
+            return world.scheduler.next_ns() is not None and not leaps
 
     def release(self, number: int | None = None) -> int:
         """Let calls go on in the order in which they came; return how many those are.

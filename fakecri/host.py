@@ -36,10 +36,6 @@ PATIENCE_S = 5.0
 """How long a call with nothing to wait for waits for another thread to do something."""
 
 
-REAL_PATIENCE_S = 60.0
-"""And how long somebody waits for a client where time is real."""
-
-
 class Host:
     """A world that any thread may call."""
 
@@ -199,29 +195,11 @@ class Host:
                     self._wait(call)
         return bool(call.messages)
 
-    def wait_for(self, happened: Callable[[], bool], complaint: Callable[[], str]) -> None:
-        """Wait, in the calling thread, until something has happened that calls or gates tell of.
-
-        Stuck, with the complaint, where for long nothing happens and nothing is scheduled. Until
-        then this thread is one that may act, so that no call gives up for want of it.
-        """
-        self._users.add(threading.current_thread())
+    def pause(self, happened: Callable[[], bool], patience_s: float) -> bool:
+        """Wait in real time until a call or a gate tells of something; False: none did."""
+        self._users.add(threading.current_thread())  # not parked: it is one that may act
         with self._lock:
-            while not happened():
-                if self._progress.wait(BLINK_S) or (self._is_alone() and self.leap()):
-                    continue
-                patience_s = REAL_PATIENCE_S if self.pace.real else PATIENCE_S
-                if not (happened() or self._progress.wait(patience_s) or self._time_may_pass()):
-                    raise Stuck(complaint())
-
-    def _is_alone(self) -> bool:
-        me = threading.current_thread()
-        others = (each for each in self._users if each is not me)
-        return not any(each.is_alive() and each not in self._parked for each in others)
-
-    def _time_may_pass(self) -> bool:
-        leaps = self.pace.jumps and not self._holds
-        return self.world.scheduler.next_ns() is not None and not leaps
+            return happened() or self._progress.wait(patience_s)
 
     def leap(self) -> bool:
         """Under a pace that jumps, go on to the next thing that is due; False: there is none."""
@@ -301,12 +279,14 @@ class Host:
         me = threading.current_thread()
         self._parked.add(me)
         try:
-            self._let_time_pass(call, alone=self._all_others_parked())
+            self._let_time_pass(call, alone=self.all_others_parked())
         finally:
             self._parked.discard(me)
 
-    def _all_others_parked(self) -> bool:
-        return not any(each.is_alive() and each not in self._parked for each in self._users)
+    def all_others_parked(self) -> bool:
+        """Whether every other thread that ever called waits for something."""
+        me = threading.current_thread()
+        return not any(each.is_alive() for each in self._users - self._parked if each is not me)
 
     def _let_time_pass(self, call: Call, *, alone: bool) -> None:
         if any(is_thinking() for _, is_thinking in self._rooms):
@@ -322,13 +302,13 @@ class Host:
             self._give_up(call)
 
     def _others_may_act(self, call: Call) -> bool:
-        return call.rpc.streams or self._time_may_pass()
+        leaps = self.pace.jumps and not self._holds
+        return call.rpc.streams or (not leaps and self.world.scheduler.next_ns() is not None)
 
     def _give_up(self, call: Call) -> None:
         scheduled = self.world.scheduler.next_ns() is not None
-        why = "nothing is scheduled"
-        if scheduled:
-            why = "time is held" if self.pace.jumps else "nobody calls advance()"
+        held = "time is held" if self.pace.jumps else "nobody calls advance()"
+        why = held if scheduled else "nothing is scheduled"
         self.cancel(call, CancelledError.by_client())
         raise Stuck(f"{call.rpc.name} waits for ever: {why}")
 

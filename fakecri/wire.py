@@ -140,7 +140,9 @@ class _Connection:
             block += more.data
             ended = "END_HEADERS" in more.flags
         tag = (TAG.encode(), f"{self._name}.{frame.stream_id}".encode())
-        encoded = self._encoder.encode([*self._decoder.decode(bytes(block), raw=True), tag])
+        encoded = self._encoder.encode(
+            [*self._decoder.decode(bytes(block), raw=True), tag], huffman=False
+        )
         pieces = [encoded[at : at + _LARGEST] for at in range(0, len(encoded), _LARGEST)]
         for number, piece in enumerate(pieces):
             part: HeadersFrame | ContinuationFrame = (

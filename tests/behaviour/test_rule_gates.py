@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fakecri import Stuck, UsageError, host
+from fakecri import Stuck, UsageError, gates
 from fakecri.api import runtime_pb2 as pb
 from tests.behaviour.steps import (
     DEADLINE_EXCEEDED,
@@ -141,7 +141,7 @@ def test_a_list_between_create_and_start_sees_created(still: Node) -> None:
 def test_who_waits_for_calls_that_do_not_come_is_stuck(
     still: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(gates, "PATIENCE_S", 0.01)
     with (
         still.cri.gate("Version") as gate,
         pytest.raises(Stuck, match="only 0 of 1 calls have come to the gate gate_1"),

@@ -153,7 +153,7 @@ def test_headers_of_any_size_pass_the_pump() -> None:
     with CRI() as cri, TemporaryDirectory(prefix="fakecri-") as directory:
         address = f"unix://{Path(directory)}/cri.sock"
         with cri.serve(address, wire_faults=True), connect(address) as channel:
-            baggage = (("baggage", "x" * 100_000),)
+            baggage = (("baggage", "x" * 20_000),)
             for _ in range(3):
                 runtime_stub(channel).Version(VERSION, metadata=baggage)
-        assert {call.metadata["baggage"] for call in cri.calls} == {("x" * 100_000,)}
+        assert {call.metadata["baggage"] for call in cri.calls} == {("x" * 20_000,)}
