@@ -306,9 +306,8 @@ class Host:
         return call.rpc.streams or (not leaps and self.world.scheduler.next_ns() is not None)
 
     def _give_up(self, call: Call) -> None:
-        scheduled = self.world.scheduler.next_ns() is not None
         held = "time is held" if self.pace.jumps else "nobody calls advance()"
-        why = held if scheduled else "nothing is scheduled"
+        why = "nothing is scheduled" if self.world.scheduler.next_ns() is None else held
         self.cancel(call, CancelledError.by_client())
         raise Stuck(f"{call.rpc.name} waits for ever: {why}")
 

@@ -9,7 +9,8 @@ from google.protobuf.message import Message
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.rules import Condition
 from fakecri.core.faults.selectors import compiled, values_of
-from fakecri.core.faults.subjects import Lookup, Subject
+from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.things import Lookup
 from fakecri.rpcs import RPCS, Rpc
 
 _CONTAINERS = pb.Container | pb.ContainerAttributes | pb.ContainerStatus
