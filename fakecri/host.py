@@ -30,10 +30,8 @@ from fakecri.rpcs import Rpc
 from fakecri.toolbox import find_toolbox
 from fakecri.version import own_version
 
-BLINK_S = 0.02
-"""How often it is looked whether something real has happened."""
-PATIENCE_S = 5.0
-"""How long a call with nothing to wait for waits for another thread to do something."""
+BLINK_S = 0.02  # how often it is looked whether something real has happened
+PATIENCE_S = 5.0  # how long a call that nothing can end waits for another thread to do something
 
 
 class Host:
