@@ -8,6 +8,7 @@ has nothing to act on here.
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from fakecri.core.faults.rules import breaks_wires
 from fakecri.host import Host, open_host
 from fakecri.laboratory import Laboratory
 from fakecri.loops import LoopThread
@@ -71,11 +72,18 @@ class Proxy(Laboratory):
         return self._relay.endpoint
 
     @contextmanager
-    def serve(self, address: str) -> "Iterator[Server]":
-        """Serve on `unix:///path` or a loopback address while the context lasts."""
+    def serve(self, address: str, *, wire_faults: bool | None = None) -> "Iterator[Server]":
+        """Serve on `unix:///path` or a loopback address while the context lasts.
+
+        `wire_faults`: whether rules can break its connections, as for `CRI.serve`.
+        """
         from fakecri.server import Server  # noqa: PLC0415  # as CRI.serve does
 
-        with Server(self._host, address, self._relay, self._thread) as server:
+        if wire_faults is None:
+            wire_faults = breaks_wires(rule.rule for rule in self.faults.armed)
+        with Server(
+            self._host, address, self._relay, self._thread, wire_faults=wire_faults
+        ) as server:
             yield server
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ from fakecri.cli.running import (
     serve_until_told,
 )
 from fakecri.core.faults.engine import check_forwarded
+from fakecri.core.faults.rules import breaks_wires
 from fakecri.endpoints import parse_address
 from fakecri.errors import UsageError
 from fakecri.host import Host
@@ -79,16 +80,18 @@ def proxy(options: argparse.Namespace) -> int:
         )
         stack.callback(host.close)
         scope = Faulting(host)(rules)
-        asyncio.run(_run(host, relay, options))
+        wire_faults = options.wire_faults or breaks_wires(rules)
+        server = Server(host, options.listen, relay, wire_faults=wire_faults)
+        asyncio.run(_run(host, relay, server, options))
     return tell_unfired(scope, options)
 
 
-async def _run(host: Host, relay: Relay, options: argparse.Namespace) -> None:
+async def _run(host: Host, relay: Relay, server: Server, options: argparse.Namespace) -> None:
     await relay.open(host)
     try:
         if options.learn:
             await relay.learn()
-        await serve_until_told(Server(host, options.listen, relay), options.ready_fd)
+        await serve_until_told(server, options.ready_fd)
     finally:
         host.close()
         await relay.close()

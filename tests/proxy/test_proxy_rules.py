@@ -14,8 +14,10 @@ from fakecri.channel import connect, image_stub, runtime_stub
 from fakecri.core.recording import Recording
 from fakecri.proxy import Proxy
 from fakecri.scopes import UnfiredRule
+from tests.server.served import PATIENCE_S, until
 from tests.support import FACES, Node, raises_status
 
+NOBODY = "0" * 64
 GONE = (grpc.StatusCode.UNAVAILABLE, "gone")
 
 
@@ -84,6 +86,116 @@ def test_a_rule_knows_what_an_id_means(node: Proxied) -> None:
         with raises_status(*GONE):
             node.stop(containers["db"])
     assert [call.request.container_id for call in scope.calls] == [containers["db"]]
+
+
+def test_a_lost_reply_is_no_matter_to_the_runtime(node: Proxied) -> None:
+    node.pull()
+    container = node.create(node.run_sandbox(), "sleep", "1d")
+    request = pb.StartContainerRequest(container_id=container)
+    with (
+        node.proxy.faults("StartContainer = lost"),
+        raises_status(grpc.StatusCode.DEADLINE_EXCEEDED),
+    ):
+        node.runtime.StartContainer(request, timeout=0.5)
+    assert node.status(container).state == pb.CONTAINER_RUNNING
+
+
+def test_a_hanging_call_never_reaches_the_runtime(node: Proxied) -> None:
+    with (
+        node.proxy.faults("Version = hang"),
+        raises_status(grpc.StatusCode.DEADLINE_EXCEEDED),
+    ):
+        node.runtime.Version(pb.VersionRequest(), timeout=0.2)
+    assert asked(node, "Version") == 0
+
+
+def test_what_is_only_acknowledged_does_not_happen(node: Proxied) -> None:
+    node.pull()
+    container = node.run(node.run_sandbox(), "sleep", "1d")
+    with node.proxy.faults("StopContainer = noop") as scope:
+        node.stop(container)
+    assert (scope.fired, asked(node, "StopContainer")) == (1, 0)
+    assert node.status(container).state == pb.CONTAINER_RUNNING
+
+
+def test_the_runtime_may_be_asked_twice(node: Proxied) -> None:
+    node.pull()
+    container = node.run(node.run_sandbox(), "sleep", "1d")
+    with node.proxy.faults("StopContainer = twice"):
+        node.stop(container)
+    assert asked(node, "StopContainer") == 2
+
+
+def test_what_is_done_later_is_done_without_its_client(node: Proxied) -> None:
+    node.pull()
+    container = node.run(node.run_sandbox(), "sleep", "1d")
+    request = pb.StopContainerRequest(container_id=container)
+    with node.proxy.faults("StopContainer = later(50ms)"):
+        node.runtime.StopContainer(request, timeout=0.01 if node.face == "object" else 1)
+    until(lambda: node.status(container).state == pb.CONTAINER_EXITED)
+
+
+def test_a_gate_holds_a_call_before_the_runtime(node: Proxied) -> None:
+    with node.proxy.gate("Version") as gate:
+        call = node.runtime.Version.future(pb.VersionRequest(), timeout=PATIENCE_S)
+        gate.wait_arrived(1)
+        assert asked(node, "Version") == 0
+        gate.release()
+        assert call.result().runtime_name == "containerd"
+
+
+def test_a_reply_is_changed_on_its_way(node: Proxied) -> None:
+    pod = node.run_sandbox()
+    with node.proxy.faults('PodSandboxStatus = reply:set(status.network.ip, "")'):
+        assert node.sandbox_status(pod).network.ip == ""
+    assert node.sandbox_status(pod).network.ip != ""
+
+
+def test_a_list_leaves_out_what_a_rule_says(node: Proxied) -> None:
+    for name in ("web", "db"):
+        node.run_sandbox(name)
+    with node.proxy.faults("ListPodSandbox = reply:omit(pod=web)"):
+        (item,) = node.runtime.ListPodSandbox(pb.ListPodSandboxRequest()).items
+    assert item.metadata.name == "db"
+
+
+def test_a_filter_that_is_ignored_does_not_get_there(node: Proxied) -> None:
+    for name in ("web", "db"):
+        node.run_sandbox(name)
+    request = pb.ListPodSandboxRequest(filter=pb.PodSandboxFilter(id=NOBODY))
+    with node.proxy.faults("ListPodSandbox = reply:unfiltered"):
+        assert len(node.runtime.ListPodSandbox(request).items) == 2
+    assert not node.runtime.ListPodSandbox(request).items
+
+
+def test_messages_of_a_stream_are_lost_and_a_stream_ends(node: Proxied) -> None:
+    lost = "GetContainerEvents = drop(STARTED)"
+    ends = 'GetContainerEvents = at 3 end(UNAVAILABLE, "gone")'
+    with node.proxy.faults(lost, ends):
+        stream = node.runtime.GetContainerEvents(pb.GetEventsRequest(), timeout=PATIENCE_S)
+        until(lambda: asked(node, "GetContainerEvents") == 1)
+        pod = node.run_sandbox()
+        node.stop_sandbox(pod)
+        node.remove_sandbox(pod)
+        kinds = [next(stream).container_event_type for _ in range(2)]
+        assert kinds == [pb.CONTAINER_CREATED_EVENT, pb.CONTAINER_STOPPED_EVENT]
+        with raises_status(*GONE):
+            next(stream)
+    until(lambda: all(call.ended_ns is not None for call in node.cri.calls))
+
+
+def test_a_connection_is_reset_after_the_work_is_done(directory: Path) -> None:
+    with (
+        CRI() as cri,
+        cri.serve(f"{directory}/upstream.sock") as upstream,
+        Proxy(upstream.endpoint, rules="Version = 1* reset(after)") as proxy,
+        proxy.serve(f"{directory}/cri.sock") as server,
+        connect(server.endpoint) as channel,
+    ):
+        with raises_status(grpc.StatusCode.UNAVAILABLE):
+            runtime_stub(channel).Version(pb.VersionRequest(), timeout=PATIENCE_S)
+        assert [call.rpc for call in cri.calls] == ["Version"]
+        runtime_stub(channel).Version(pb.VersionRequest(), timeout=PATIENCE_S)
 
 
 def test_an_injected_error_is_the_next_answer(node: Proxied) -> None:
