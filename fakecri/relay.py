@@ -22,7 +22,7 @@ from fakecri.core.pipeline import Call, Metadata
 from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Waits
 from fakecri.endpoints import UnixAddress, parse_address
 from fakecri.errors import Code, CRIError, UsageError
-from fakecri.face import DETAILS, Context, Handler
+from fakecri.face import DETAILS, TAG, Context, Handler
 from fakecri.host import Host
 from fakecri.rpcs import RPCS
 
@@ -33,7 +33,7 @@ LEARNED_FROM = ("ListPodSandbox", "ListContainers", "ListImages")
 
 _SHORTEST_S = 0.001
 _LIMITS = {"grpc.max_receive_message_length": -1}  # what is too large is the client's affair
-_TRANSPORTS_OWN = frozenset({"user-agent"})
+_TRANSPORTS_OWN = frozenset({"user-agent", TAG})
 _PATIENCE_S = 10.0
 _GLANCE_S = 0.02
 """How long a second request may take to show that a method streams them."""

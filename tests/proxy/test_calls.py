@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.channel import runtime_stub
+from fakecri.channel import connect, runtime_stub
 from fakecri.proxy import Proxy
 from tests.proxy.elsewhere import CROWD, PATIENCE_S, Arrival, Elsewhere
 
@@ -261,6 +262,19 @@ def test_a_method_of_another_service_passes(channel: Any, elsewhere: Elsewhere) 
     assert (content, arrival.contents, arrival.metadata["x-key"]) == (b"answer", [b"request"], "v")
     assert arrival.remaining_s is not None
     assert ("x-trailing", "t") in call.trailing_metadata()
+
+
+@pytest.mark.parametrize("path", [VERSION, "/other.Service/Do"])
+def test_the_runtime_does_not_see_how_connections_are_broken(
+    path: str, proxy: Proxy, elsewhere: Elsewhere, directory: Path
+) -> None:
+    with (
+        proxy.serve(f"{directory}/breakable.sock", wire_faults=True) as server,
+        connect(server.endpoint) as channel,
+    ):
+        method: Any = channel.unary_unary(path)
+        method(b"", metadata=(("x-key", "v"),), timeout=PATIENCE_S)
+    assert set(elsewhere.arrived().metadata) == {"user-agent", "x-key"}
 
 
 def test_a_conversation_of_another_service_passes(channel: Any, elsewhere: Elsewhere) -> None:
