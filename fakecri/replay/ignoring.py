@@ -18,6 +18,8 @@ class Ignored:
     Without brackets it means every element of a list.
     """
     reason: str = ""
+    sometimes: bool = False
+    """Whether the difference comes and goes, so that it is no news where it is not needed."""
     used: int = 0
     """How many differences it was for."""
 
@@ -49,14 +51,15 @@ class Ignore:
 
     @property
     def unused(self) -> list[Ignored]:
-        """What no difference needed."""
-        return [each for each in self._all if not each.used]
+        """What no difference needed, and should have."""
+        return [each for each in self._all if not (each.used or each.sometimes)]
 
 
 def parse_ignored(lines: Iterable[str], source: str) -> list[Ignored]:
     """Return what the lines of a file say: on each a path and a reason.
 
-    `#` begins a comment line. UsageError names `source` and the line.
+    `#` begins a comment line, and `?` a path where a difference comes and goes. UsageError names
+    `source` and the line.
     """
     ignored = []
     for number, line in enumerate(lines, 1):
@@ -75,6 +78,7 @@ def parse_paths(paths: Sequence[str]) -> list[Ignored]:
 
 
 def _ignored(path: str, reason: str, place: str) -> Ignored:
+    sometimes, path = path.startswith("?"), path.removeprefix("?")
     if not path or any(each.isspace() for each in path):
         raise UsageError(f"{place}{path!r} is no path, such as ContainerStatus.status.reason")
-    return Ignored(path, reason)
+    return Ignored(path, reason, sometimes)

@@ -235,6 +235,8 @@ def test_a_file_of_what_is_ignored_has_reasons_and_tells_what_was_not_needed() -
     (listed,) = parse_ignored(lines, "f")
     assert listed.reason == "the other one knows better"
     assert Ignore([listed]).unused == [listed]
+    (fickle,) = parse_ignored(["?ListContainers.containers.order  as it likes"], "f")
+    assert (fickle.covers("ListContainers.containers.order"), Ignore([fickle]).unused) == (True, [])
     with pytest.raises(UsageError, match="f: line 2: expected a reason after Version"):
         parse_ignored(["A because", "Version"], "f")
 
