@@ -102,7 +102,7 @@ def test_the_object_face_sees_the_same_error(proxy: Proxy, elsewhere: Elsewhere)
     assert refusal.value.details() == "nö: not\nnow"
 
 
-@pytest.mark.parametrize("timeout_s", [2.0, 240.0])
+@pytest.mark.parametrize("timeout_s", [120.0, 240.0])
 def test_a_deadline_is_the_same_there(timeout_s: float, channel: Any, elsewhere: Elsewhere) -> None:
     channel.unary_unary(VERSION)(b"", timeout=timeout_s)
     remaining_s = elsewhere.arrived().remaining_s
@@ -121,7 +121,7 @@ def test_a_deadline_that_passes_ends_the_call_there(
 ) -> None:
     elsewhere.answer = forever
     with pytest.raises(grpc.RpcError) as late:
-        channel.unary_unary(VERSION)(b"", timeout=0.2)
+        channel.unary_unary(VERSION)(b"", timeout=1.0)
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert elsewhere.arrived().ended.wait(PATIENCE_S)
 

@@ -93,10 +93,10 @@ def test_a_lost_reply_is_no_matter_to_the_runtime(node: Proxied) -> None:
     container = node.create(node.run_sandbox(), "sleep", "1d")
     request = pb.StartContainerRequest(container_id=container)
     with (
-        node.proxy.faults("StartContainer = lost"),
+        node.proxy.faults("StartContainer = lost(deadline)"),
         raises_status(grpc.StatusCode.DEADLINE_EXCEEDED),
     ):
-        node.runtime.StartContainer(request, timeout=0.5)
+        node.runtime.StartContainer(request, timeout=PATIENCE_S)
     assert node.status(container).state == pb.CONTAINER_RUNNING
 
 
@@ -131,7 +131,7 @@ def test_what_is_done_later_is_done_without_its_client(node: Proxied) -> None:
     container = node.run(node.run_sandbox(), "sleep", "1d")
     request = pb.StopContainerRequest(container_id=container)
     with node.proxy.faults("StopContainer = later(50ms)"):
-        node.runtime.StopContainer(request, timeout=0.01 if node.face == "object" else 1)
+        node.runtime.StopContainer(request, timeout=0.01 if node.face == "object" else PATIENCE_S)
     until(lambda: node.status(container).state == pb.CONTAINER_EXITED)
 
 
