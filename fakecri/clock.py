@@ -15,7 +15,7 @@ from fakecri.core.durations import EXAMPLES, parse_duration, render_duration
 from fakecri.core.scheduler import END_NS, SECOND_NS
 from fakecri.core.timestamps import format_rfc3339_ns, parse_rfc3339_ns
 from fakecri.core.world import World
-from fakecri.errors import UsageError
+from fakecri.errors import Refused, UsageError
 from fakecri.host import Host
 from fakecri.pace import Pace, Rate, parse_pace
 
@@ -102,7 +102,7 @@ class Clock:
     def switch(self, pace: str) -> None:
         """Go on under another pace: `manual`, `autojump`, or `rate`, which is that of real time."""
         if pace == "system":
-            raise UsageError("system is a pace from the beginning to the end")
+            raise Refused("system is a pace from the beginning to the end")
         self._switch(parse_pace(pace), "pace", pace=pace)
 
     def rate(self, rate: float) -> None:

@@ -20,7 +20,7 @@ from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.world import World
-from fakecri.errors import CRIError, UsageError
+from fakecri.errors import CRIError, Missing
 from fakecri.host import Host, open_host
 from fakecri.host_mounts import HostFiles
 from fakecri.laboratory import Laboratory
@@ -247,4 +247,4 @@ def _container(world: World, id_: str) -> Container:
     try:
         return world.store.containers.get(id_)
     except CRIError as error:
-        raise UsageError(f'container "{id_}": {error.message}') from error
+        raise Missing(f'container "{id_}": {error.message}') from error

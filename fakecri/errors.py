@@ -113,12 +113,33 @@ def at_stage(prefix: str) -> Iterator[None]:
 
 
 class UsageError(Exception):
-    """The test asks for something that makes no sense; no client ever sees it."""
+    """The test asks for something that makes no sense; no client of the CRI ever sees it."""
+
+    code = Code.INVALID_ARGUMENT
+    """What the control service answers."""
 
 
-class Stuck(UsageError):  # noqa: N818  # it reads as what happened
+class Missing(UsageError):  # noqa: N818  # it reads as what is
+    """What the test names is not there."""
+
+    code = Code.NOT_FOUND
+
+
+class Refused(UsageError):  # noqa: N818  # it reads as what happened
+    """It makes sense, but not now, or not here."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class Taken(UsageError):  # noqa: N818  # likewise
+    """There is one of that name."""
+
+    code = Code.ALREADY_EXISTS
+
+
+class Stuck(Refused):
     """A call waits, and nothing is scheduled that could end its waiting."""
 
 
-class IllegalMove(UsageError):  # noqa: N818  # likewise
+class IllegalMove(Refused):
     """A state change that the tables in `core.states` do not have."""

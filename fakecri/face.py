@@ -9,7 +9,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import grpc
@@ -17,6 +17,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError, Message
 
 from fakecri import reflection
+from fakecri.bells import Bell
 from fakecri.errors import CancelledError, Code, CRIError
 from fakecri.rpcs import OLD_PACKAGE, PACKAGE, RPCS, Rpc
 
@@ -103,7 +104,7 @@ class Face(grpc.GenericRpcHandler):
         """
         self._host = host
         self._beyond = beyond
-        self._waiting: dict[_Bell, asyncio.Task[Any] | None] = {}
+        self._waiting: dict[Bell, asyncio.Task[Any] | None] = {}
         self._closing = False
         self._dismissed = False
         self.strike: Callable[[str, Action], bool] | None = None
@@ -225,9 +226,9 @@ class Face(grpc.GenericRpcHandler):
         return content
 
     @contextmanager
-    def _attended(self, call: "Call", context: Context) -> Iterator["_Bell"]:
+    def _attended(self, call: "Call", context: Context) -> Iterator[Bell]:
         """Have a bell for a call while its client waits. If the client goes, the call is told."""
-        bell = _Bell()
+        bell = Bell()
         self._waiting[bell] = asyncio.current_task()
         call.watch(bell.ring)
         try:
@@ -239,7 +240,7 @@ class Face(grpc.GenericRpcHandler):
         finally:
             del self._waiting[bell]
 
-    async def _pause(self, call: "Call", bell: "_Bell") -> None:
+    async def _pause(self, call: "Call", bell: Bell) -> None:
         """Wait until there may be something new; under a pace that jumps, time leaps instead."""
         # A stream waits by nature: nothing is done for its sake.
         if (call.timers or not call.rpc.streams) and self._host.leap():
@@ -265,24 +266,6 @@ class Face(grpc.GenericRpcHandler):
         tasks = [task for task in self._waiting.values() if task is not None]
         if tasks and patience_s > 0:
             await asyncio.wait(tasks, timeout=patience_s)
-
-
-class _Bell:
-    """Wakes one coroutine, from any thread."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Wake who waits, or whoever waits next."""
-        with suppress(RuntimeError):  # the loop is closed, so that nobody waits
-            self._loop.call_soon_threadsafe(self._rung.set)
-
-    async def wait(self) -> None:
-        """Wait until it has rung since the last wait."""
-        await self._rung.wait()
-        self._rung.clear()
 
 
 def _request(rpc: Rpc, content: bytes) -> Message:

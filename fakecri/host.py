@@ -24,7 +24,7 @@ from fakecri.core.recorder import Recorder
 from fakecri.core.scheduler import Scheduler
 from fakecri.core.upstream import Upstream
 from fakecri.core.world import Parts, World
-from fakecri.errors import CancelledError, Code, Stuck, UsageError
+from fakecri.errors import CancelledError, Code, Refused, Stuck, UsageError
 from fakecri.pace import Manual, Pace
 from fakecri.rpcs import Rpc
 from fakecri.toolbox import find_toolbox
@@ -49,6 +49,8 @@ class Host:
         self._driver: threading.Thread | None = None
         self._driver_due_ns: int | None = None
         self._closed = False
+        self.led = False
+        """Whether time goes as `lead` says, and no other way."""
         self._holds = 0
         self._moving_pull_ns = 0
         self._let_pulls_end()
@@ -92,7 +94,8 @@ class Host:
     def turn(self) -> Iterator[World]:
         """Hold the lock, with time brought up to now; on leaving, what is due gets done."""
         with self._lock:
-            self.pace.follow(self.world)
+            if not self.led:
+                self.pace.follow(self.world)
             try:
                 yield self.world
             finally:
@@ -203,7 +206,7 @@ class Host:
         """Under a pace that jumps, go on to the next thing that is due; False: there is none."""
         with self.turn() as world:
             due_ns = world.scheduler.next_ns()
-            if self._holds or not self.pace.jumps or due_ns is None:
+            if self.led or self._holds or not self.pace.jumps or due_ns is None:
                 return False
             world.scheduler.advance_to(due_ns)
             return True
@@ -215,8 +218,27 @@ class Host:
         with self.turn() as world:
             if self.pace.ours:
                 world.recorder.turned("advance", by_ns=delta_ns)
-            self.pace.skip(world, delta_ns)
+            if self.led:
+                world.scheduler.advance_to(world.scheduler.now_ns + delta_ns)
+            else:
+                self.pace.skip(world, delta_ns)
         self.settle()
+
+    def lead(self, virtual_ns: int) -> None:
+        """Bring virtual time to a moment, under whatever pace, and let it stand there.
+
+        A replay does so: what happened then happens again. `let_go` ends it.
+        """
+        self.led = True
+        with self.turn() as world:
+            world.scheduler.advance_to(world.began_ns + virtual_ns)
+
+    def let_go(self) -> None:
+        """Let the pace go on from where time was led to."""
+        with self.turn() as world:
+            if self.pace.ours:
+                self.pace.take_over(world.scheduler.now_ns)
+            self.led = False
 
     @property
     def holds(self) -> int:
@@ -236,7 +258,7 @@ class Host:
         self._users.add(threading.current_thread())
         with self.turn() as world:
             if not self.pace.ours:
-                raise UsageError("system is a pace from the beginning to the end")
+                raise Refused("system is a pace from the beginning to the end")
             pace.take_over(world.scheduler.now_ns)
             if _stands_still(self.pace):
                 world.node.pull_ns = world.node.pull_ns or self._moving_pull_ns
@@ -313,7 +335,7 @@ class Host:
 
     def _set_alarm(self) -> None:
         due_ns = self.world.scheduler.next_ns()
-        if not self.pace.real or due_ns is None or self._closed:
+        if not self.pace.real or due_ns is None or self._closed or self.led:
             return
         if self._driver is None:
             self._driver = threading.Thread(target=self._drive, name="fakecri-time", daemon=True)

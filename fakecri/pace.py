@@ -16,7 +16,7 @@ from typing import Protocol
 
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.world import World
-from fakecri.errors import UsageError
+from fakecri.errors import Refused, UsageError
 
 EPOCH_NS = 1_767_225_600 * SECOND_NS
 """When virtual time begins: 2026-01-01T00:00:00Z. In CRI, 0 means never."""
@@ -171,11 +171,11 @@ class System:
 
     def skip(self, world: World, delta_ns: int) -> None:  # noqa: ARG002  # it does nothing
         """Refuse: the system's clock is not ours to turn."""
-        raise UsageError("under the system pace time is advanced by whoever rules time.time_ns()")
+        raise Refused("under the system pace time is advanced by whoever rules time.time_ns()")
 
     def take_over(self, now_ns: int) -> None:  # noqa: ARG002  # likewise
         """Refuse: two clocks that nobody has set alike would be one."""
-        raise UsageError("system is a pace from the beginning to the end")
+        raise Refused("system is a pace from the beginning to the end")
 
 
 def _time_ns(depth: int = 6) -> int:
