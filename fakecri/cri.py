@@ -111,6 +111,13 @@ class CRI(Laboratory):
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)
 
+    @classmethod
+    def over(cls, host: Host) -> Self:
+        """Return the object of a host that there is already."""
+        cri = cls.__new__(cls)
+        Laboratory.__init__(cri, host)
+        return cri
+
     @property
     def now_ns(self) -> int:
         """What the runtime's wall clock shows, in nanoseconds since the epoch."""

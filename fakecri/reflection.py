@@ -33,20 +33,25 @@ _NEW_REFLECTION = "grpc.reflection.v1"  # the name that v1alpha got later; the b
 _OLD_REFLECTION = "grpc.reflection.v1alpha"
 
 
-async def handlers() -> Handlers:
-    """Return the handlers of the health and reflection services, under all their names."""
-    return await _health_handlers() | _reflection_handlers()
+async def handlers(contract: FileDescriptor = pb.DESCRIPTOR) -> Handlers:
+    """Return the handlers of the health and reflection services, under all their names.
+
+    They tell of themselves and of the services of `contract`.
+    """
+    return await _health_handlers(contract) | _reflection_handlers(contract)
 
 
 @cache
-def service_names() -> tuple[str, ...]:
+def service_names(contract: FileDescriptor = pb.DESCRIPTOR) -> tuple[str, ...]:
     """Every service there is, by its full name, in order."""
-    return tuple(f"{file.package}.{service.name}" for file in _files() for service in file.service)
+    return tuple(
+        f"{file.package}.{service.name}" for file in _files(contract) for service in file.service
+    )
 
 
-async def _health_handlers() -> Handlers:
+async def _health_handlers(contract: FileDescriptor) -> Handlers:
     servicer = health.aio.HealthServicer()
-    for name in service_names():
+    for name in service_names(contract):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
     codec = (
         health_pb2.HealthCheckRequest.FromString,
@@ -60,8 +65,8 @@ async def _health_handlers() -> Handlers:
     }
 
 
-def _reflection_handlers() -> Handlers:
-    servicer = reflection.aio.ReflectionServicer(service_names(), pool=_pool())
+def _reflection_handlers(contract: FileDescriptor) -> Handlers:
+    servicer = reflection.aio.ReflectionServicer(service_names(contract), pool=_pool(contract))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         reflection_pb2.ServerReflectionRequest.FromString,
@@ -90,23 +95,25 @@ class _Symbols:
 
 
 @cache
-def _pool() -> _Symbols:
+def _pool(contract: FileDescriptor) -> _Symbols:
     """All that is served, in one pool that is nobody else's."""
     pool = DescriptorPool()
-    for file in _files():
+    for file in _files(contract):
         pool.AddSerializedFile(file.SerializeToString())
     return _Symbols(pool)
 
 
 @cache
-def _files() -> tuple[FileDescriptorProto, ...]:
-    contract = _proto(pb.DESCRIPTOR)
-    old_contract = _renamed(contract, OLD_PACKAGE)
-    for service in old_contract.service:
-        _keep_methods_of_v1alpha2(service)
+def _files(contract: FileDescriptor) -> tuple[FileDescriptorProto, ...]:
+    contracts = [_proto(contract)]
+    if contract is pb.DESCRIPTOR:
+        old_contract = _renamed(contracts[0], OLD_PACKAGE)
+        for service in old_contract.service:
+            _keep_methods_of_v1alpha2(service)
+        contracts.append(old_contract)
     old_reflection = _proto(reflection_pb2.DESCRIPTOR)
     new_reflection = _renamed(old_reflection, _NEW_REFLECTION)
-    return contract, old_contract, _proto(health_pb2.DESCRIPTOR), new_reflection, old_reflection
+    return *contracts, _proto(health_pb2.DESCRIPTOR), new_reflection, old_reflection
 
 
 def _proto(file: FileDescriptor) -> FileDescriptorProto:

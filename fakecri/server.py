@@ -223,10 +223,10 @@ class Server:
     def _listen(self, wire: grpc.aio.Server, address: Address) -> str:
         if isinstance(address, UnixAddress):
             self._socket_file = open_socket_file(
-                address, lambda path: _add_port(wire, f"unix:{quote(path)}")
+                address, lambda path: add_port(wire, path, unix=True)
             )
             return address.endpoint
-        return TcpAddress(address.host, _add_port(wire, address.endpoint)).endpoint
+        return TcpAddress(address.host, add_port(wire, address.endpoint)).endpoint
 
     def __enter__(self) -> Self:
         self.start()
@@ -260,8 +260,9 @@ def _options(beyond: Beyond | None) -> tuple[tuple[str, int], ...]:
     return (("grpc.max_receive_message_length", limit), *_OPTIONS)
 
 
-def _add_port(wire: grpc.aio.Server, target: str) -> int:
+def add_port(wire: grpc.aio.Server, target: str, *, unix: bool = False) -> int:
+    """Listen on an address of gRPC's, or at a path; return the port. UnusableAddress: it cannot."""
     try:
-        return wire.add_insecure_port(target)
+        return wire.add_insecure_port(f"unix:{quote(target)}" if unix else target)
     except RuntimeError as error:
         raise UnusableAddress(f"cannot listen on {target}: {error}") from error

@@ -1,0 +1,1 @@
+"""Gates: who waits at them, and until when."""

@@ -1,0 +1,130 @@
+"""What was done to a runtime, step by step, so that it can be done again.
+
+A runtime is deterministic: the same seed, and the same steps at the same virtual times, make the
+same runtime. A snapshot is no more than that.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
+
+from google.protobuf.message import Message
+
+from fakecri.core.pipeline import Call
+from fakecri.errors import CancelledError
+from fakecri.rpcs import RPCS, Rpc
+
+if TYPE_CHECKING:
+    from fakecri.host import Host
+
+
+@dataclass(frozen=True, slots=True)
+class CallStep:
+    """A call arrived."""
+
+    virtual_ns: int
+    rpc: str
+    request: bytes
+    rest: dict[str, Any]
+    """The other arguments of `Host.start`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelStep:
+    """The client of a call went."""
+
+    virtual_ns: int
+    call: int
+    """Which step the call was, from 0."""
+    error: CancelledError
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlStep:
+    """The control service changed something."""
+
+    virtual_ns: int
+    method: str
+    request: Message
+
+
+Step: TypeAlias = CallStep | CancelStep | ControlStep
+
+
+class Journal:
+    """The steps of a runtime so far."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.indexes: WeakKeyDictionary[Call, int] = WeakKeyDictionary()
+        """Which step each call was."""
+
+    def called(self, call: Call, request: bytes, rest: dict[str, Any]) -> None:
+        """A call has begun. One that came too late, to a runtime that is closed, is no step."""
+        if call.record is not None:
+            self.indexes[call] = len(self.steps)
+            self.steps.append(CallStep(call.record.began_ns, call.rpc.name, request, rest))
+
+    def cancelled(self, call: Call, virtual_ns: int, error: CancelledError, cause: str) -> None:
+        """A client has gone."""
+        index = self.indexes.get(call)
+        if index is not None and not call.done:
+            self.steps.append(CancelStep(virtual_ns, index, error, cause))
+
+
+class HostSlot:
+    """A host for a server, which may be replaced by another, and what is asked of it is noted."""
+
+    def __init__(self, host: "Host") -> None:
+        self.host = host
+        self.journal = Journal()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.host, name)
+
+    def start(self, rpc: Rpc, request: Message, **rest: Any) -> Call:
+        """Begin a call."""
+        content = request.SerializeToString()  # a handler may keep the message, and change it
+        call = self.host.start(rpc, request, **rest)
+        rest.pop("content", None)
+        self.journal.called(call, content, rest)
+        return call
+
+    def cancel(self, call: Call, error: CancelledError, cause: str = "") -> None:
+        """Tell a call that its client is gone."""
+        self.journal.cancelled(call, self._virtual_ns(), error, cause)
+        self.host.cancel(call, error, cause)
+
+    def changed(self, method: str, request: Message) -> None:
+        """The control service is about to change something."""
+        self.journal.steps.append(ControlStep(self._virtual_ns(), method, request))
+
+    def _virtual_ns(self) -> int:
+        with self.host.turn() as world:
+            return world.scheduler.now_ns - world.began_ns
+
+
+class Replay:
+    """Takes the steps of another journal with a host of its own."""
+
+    def __init__(self, slot: HostSlot) -> None:
+        self._slot = slot
+        self._calls: dict[int, Call] = {}
+
+    def take(self, index: int, step: CallStep | CancelStep) -> None:
+        """Take one step; `index` is its place among all."""
+        slot = self._slot
+        slot.host.lead(step.virtual_ns)
+        if isinstance(step, CallStep):
+            rpc = RPCS[step.rpc]
+            call = slot.start(rpc, rpc.request.FromString(step.request), **step.rest)
+            self._calls[index] = call
+        else:
+            slot.cancel(self._calls[step.call], step.error, step.cause)
+
+    def hang_up(self) -> None:
+        """Tell the calls that are under way that their clients are gone."""
+        for call in self._calls.values():
+            if not call.done:
+                self._slot.cancel(call, CancelledError.by_client())

@@ -1,0 +1,55 @@
+"""`fakecri serve --control` as a process, and `fakecri ctl` as others."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PATIENCE_S = 60
+
+
+@dataclass
+class ServedProcess:
+    """A process that serves a runtime, and its control."""
+
+    endpoint: str
+    control: str
+    directory: Path
+
+    def ctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run `fakecri ctl`."""
+        return fakecri("ctl", "--control", self.control, *words)
+
+
+def fakecri(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command line to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "fakecri", *words],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[ServedProcess]:
+    """Serve in a process of its own."""
+    with TemporaryDirectory(prefix="fakecri-") as name:
+        directory = Path(name)
+        endpoint, control = f"unix://{directory}/cri.sock", f"unix://{directory}/control.sock"
+        command = [sys.executable, "-m", "fakecri", "serve", "--listen", endpoint]
+        process = subprocess.Popen(
+            [*command, "--control", control, *options], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        with process:
+            try:
+                assert process.stdout.readline() == f"fakecri is ready on {endpoint}\n"
+                yield ServedProcess(endpoint, control, directory)
+            finally:
+                process.terminate()
+        assert process.returncode == 0
