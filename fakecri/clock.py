@@ -181,9 +181,7 @@ class Clock:
 
     def _check_wall(self) -> None:
         if not self._host.pace.ours:
-            raise UsageError(
-                "under the system pace the wall is set by whoever rules time.time_ns()"
-            )
+            raise Refused("under the system pace the wall is set by whoever rules time.time_ns()")
 
     def _set_wall(self, world: World, wall_ns: int) -> None:
         self._check_wall()

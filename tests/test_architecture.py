@@ -17,6 +17,7 @@ GRPC_ROOMS = {
     "api",
     "channel.py",
     "cli",
+    "control",
     "face.py",
     "reflection.py",
     "relay.py",

@@ -76,7 +76,6 @@ def _unfired(answer: Any) -> str:
 
 
 _RULES = _rows("rules", "id", "fired", "hits", "text")
-_GATE = ("name", "waiting", "arrived", "most", "open")
 _SESSION = ("name", "endpoint", "seed", "pace", "generation", "snapshots")
 _ALL = _flag("all", "--all", "all of them")
 
@@ -128,32 +127,6 @@ CLOCK = (
         "falsify created_at: 0, a time, or how far off; without one: true stamps",
         "clock.falsify",
         (_place("stamp", "STAMP", nargs="?"),),
-    ),
-)
-
-GATE = (
-    Verb("ls", "list gates", "gates.list", (), _rows("gates", *_GATE)),
-    Verb(
-        "wait",
-        "wait until a gate holds calls",
-        "gates.wait",
-        (
-            _place("name", "NAME"),
-            _option("waiting", "--calls", "N", "how many (1)", type=int),
-            _option("timeout", "--timeout", "SECONDS", "of real time; then status 1", type=float),
-        ),
-        _row(*_GATE),
-    ),
-    Verb(
-        "release",
-        "let calls go on",
-        "gates.release",
-        (
-            _place("name", "NAME"),
-            _option("calls", "--calls", "N", "how many (all that it holds)", type=int),
-            _flag("open", "--open", "let those that are still to come through, too"),
-        ),
-        _row(*_GATE),
     ),
 )
 
@@ -209,7 +182,6 @@ BEHAVE = (
 GROUPS: Mapping[str, tuple[str, tuple[Verb, ...]]] = {
     "faults": ("rules: what goes wrong", FAULTS),
     "clock": ("time, and the wall", CLOCK),
-    "gate": ("gates, which hold calls", GATE),
     "session": ("many runtimes in one process", SESSION),
     "image": ("images, and where they come from", IMAGE),
     "behave": ("what containers do", BEHAVE),

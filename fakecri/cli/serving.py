@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,29 +14,22 @@ from fakecri.cli.running import (
     add_mask_option,
     add_ready_option,
     add_record_option,
-    check_masks,
     check_ready_fd,
     failure,
     open_record,
     serve_until_told,
 )
-from fakecri.cli.states import add_state_option, chosen_faults, strike_all
+from fakecri.cli.states import add_state_option
+from fakecri.control.options import Options
+from fakecri.control.server import ControlServer
+from fakecri.control.sessions import Session, Sessions
 from fakecri.core.addresses import SUBNET
-from fakecri.core.behaviours.grammar import BehaviourError
-from fakecri.core.behaviours.rules import Rule
-from fakecri.core.faults.rules import Rule as FaultRule
-from fakecri.core.faults.rules import breaks_wires
 from fakecri.core.files import Files, MemoryFiles
-from fakecri.core.image_registry import Registry
-from fakecri.core.references import InvalidReference
-from fakecri.endpoints import parse_address
+from fakecri.endpoints import Address, parse_address
 from fakecri.errors import UsageError
-from fakecri.host import Host, open_host
 from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
-from fakecri.network import LOOPBACK_SUBNET, NETWORKS, choose_subnets, open_network
-from fakecri.pace import Pace, parse_pace
-from fakecri.scopes import Faulting, texts_of
+from fakecri.network import LOOPBACK_SUBNET, NETWORKS
 from fakecri.server import Server
 
 
@@ -53,95 +46,91 @@ def serve(options: argparse.Namespace) -> int:
     UsageError for what the options get wrong.
     """
     # Whatever can be refused is, before a file of an earlier run is touched.
-    parse_address(options.listen).check()
+    listen = parse_address(options.listen)
+    listen.check()
+    if options.control is not None:
+        _check_control(options.control, listen)
     if options.ready_fd is not None:
         check_ready_fd(options.ready_fd)
-    if options.disk_bytes is not None and options.disk_bytes < 0:
-        raise UsageError(f"--disk-bytes {options.disk_bytes}: a disk has 0 bytes or more")
-    check_masks(options.mask)
-    _configure(Registry(), options.registry)
-    behaviours = [_behaviour(text) for text in options.behave]
-    rules = chosen_rules(options)
-    faults = chosen_faults(options)
-    subnets = choose_subnets(options.network, options.pod_subnet)
-    pace, files = _pace(options), _files(options)
+    chosen = _chosen(options)
+    chosen.check()
+    if options.control is not None:
+        return _serve_controlled(chosen, options)
     with ExitStack() as stack:
         record = stack.enter_context(open_record(options.record)) if options.record else None
-        host = open_host(
-            seed=options.seed,
-            pace=pace,
-            files=files,
-            mounted=_mounted(files, options),
-            record=record,
-            strict_images=options.strict_images,
-            keep_calls=KEPT_CALLS,
-            disk_bytes=options.disk_bytes,
-            annotations=options.annotations,
-            pod_subnets=subnets,
-            rules=texts_of(rules),
-            mask=options.mask,
-        )
-        stack.callback(host.close)
-        open_network(host, options.network)
-        for reference in options.add_image:
-            _add_image(host, reference)
-        _configure(host.world.registry, options.registry)
-        for behaviour in behaviours:
-            host.world.behaviours.add(behaviour)
-        strike_all(host, faults)
-        scope = Faulting(host)(rules)
-        asyncio.run(serve_until_told(_server(host, options, rules), options.ready_fd))
+        cri, scope = chosen.open(record)
+        stack.callback(cri.close)
+        server = Server(cri.host, options.listen, wire_faults=chosen.breaks_wires)
+        asyncio.run(serve_until_told(server, options.ready_fd))
     return tell_unfired(scope, options)
 
 
-def _server(host: Host, options: argparse.Namespace, rules: Sequence[FaultRule]) -> Server:
-    wire_faults = options.wire_faults or breaks_wires(rules)
-    return Server(host, options.listen, wire_faults=wire_faults)
+def _check_control(control: str, listen: Address) -> None:
+    address = parse_address(control)
+    address.check()
+    if address == listen:
+        raise UsageError(f"--control {control}: the runtime itself is to listen there")
 
 
-def _pace(options: argparse.Namespace) -> Pace:
-    if options.rate is not None and options.pace != "rate":
-        raise UsageError("--rate goes with --pace rate")
-    return parse_pace(options.pace, 1.0 if options.rate is None else options.rate)
+def _serve_controlled(chosen: Options, options: argparse.Namespace) -> int:
+    session = Session("", chosen, options.listen, options.record)
+    try:
+        asyncio.run(_run_controlled(Sessions(session), options))
+    finally:
+        session.close()
+    return tell_unfired(session.scope, options)
 
 
-def _files(options: argparse.Namespace) -> Files:
+async def _run_controlled(sessions: Sessions, options: argparse.Namespace) -> None:
+    # The runtime is the last to be ready, and what tells so.
+    async with ControlServer(sessions, options.control):
+        try:
+            await serve_until_told(sessions.get("").server, options.ready_fd)
+        finally:
+            await sessions.close_all()
+
+
+def _chosen(options: argparse.Namespace) -> Options:
+    files = _files(options)
+    return Options(
+        seed=options.seed,
+        pace=options.pace,
+        rate=options.rate,
+        rules=tuple(chosen_rules(options)),
+        strict_images=options.strict_images,
+        images=tuple(options.add_image),
+        registries=tuple(options.registry),
+        behaviours=tuple(options.behave),
+        annotations=options.annotations,
+        disk_bytes=options.disk_bytes,
+        network=options.network,
+        pod_subnets=tuple(options.pod_subnet),
+        files=lambda: _both(files(), options),
+        on_disk=options.logs == "disk" or bool(options.host_mounts),
+        state=tuple(options.state),
+        mask=tuple(options.mask),
+        keep_calls=KEPT_CALLS,
+        prefix="--",
+    )
+
+
+def _files(options: argparse.Namespace) -> Callable[[], Files]:
+    """Return what makes the files of a runtime. UsageError where they cannot be."""
     if options.logs == "disk":
         try:
-            return DiskFiles(options.log_root)
+            DiskFiles(options.log_root)
         except OSError as error:
             raise failure(f"--log-root {options.log_root}", error) from error
+        return lambda: DiskFiles(options.log_root)
     if options.log_root is not None:
         raise UsageError("--log-root goes with --logs disk")
-    return MemoryFiles()
+    return MemoryFiles
 
 
-def _mounted(files: Files, options: argparse.Namespace) -> Files:
-    """Return what host paths of mounts are: the machine's own only where that was allowed."""
+def _both(files: Files, options: argparse.Namespace) -> tuple[Files, Files]:
+    """Return the files, and what host paths of mounts are: the machine's own only if allowed."""
     confined = options.log_root is not None or options.logs == "memory"
-    return HostFiles(files if confined else MemoryFiles(), options.host_mounts)
-
-
-def _add_image(host: Host, reference: str) -> None:
-    try:
-        host.world.registry.add(reference)
-    except InvalidReference as error:
-        raise UsageError(f"--add-image {reference}: {error}") from error
-
-
-def _configure(registry: Registry, rules: Sequence[str]) -> None:
-    for text in rules:
-        try:
-            registry.configure(text)
-        except UsageError as error:
-            raise UsageError(f"--registry {text}: {error}") from error
-
-
-def _behaviour(text: str) -> Rule:
-    try:
-        return Rule.parse(text)
-    except BehaviourError as error:
-        raise UsageError(f"--behave {text}: {error}") from error
+    return files, HostFiles(files if confined else MemoryFiles(), options.host_mounts)
 
 
 def _add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -209,6 +198,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_behaviour_options(parser)
     add_rule_options(parser)
     add_state_option(parser)
+    parser.add_argument(
+        "--control",
+        metavar="ADDRESS",
+        help="where the control service listens, which must not be where clients can find it",
+    )
     add_ready_option(parser)
 
 

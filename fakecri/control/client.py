@@ -75,7 +75,6 @@ class Control:
 
     rules: ControlService
     clock: ControlService
-    gates: ControlService
     recording: ControlService
     node: ControlService
     sessions: ControlService

@@ -6,18 +6,17 @@ from typing import TextIO, TypeAlias
 
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
+from fakecri.core.faults.rules import Rule as FaultRule
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
+from fakecri.core.state_faults import StateFault, StateFaultError
 from fakecri.cri import CRI
 from fakecri.errors import UsageError
 from fakecri.host import open_host
 from fakecri.network import choose_subnets, open_network
 from fakecri.pace import Pace, parse_pace
-from fakecri.scopes import texts_of
-
-KEPT_CALLS = 1000
-"""How many calls a server remembers; the recording has them all."""
+from fakecri.scopes import Scope, texts_of
 
 OpenFiles: TypeAlias = Callable[[], tuple[Files, Files | None]]
 """Where logs and checkpoints go, and what mounts of host paths lead to (None: the same)."""
@@ -35,7 +34,7 @@ class Options:
     seed: int = 0
     pace: str = "rate"
     rate: float | None = None
-    rules: tuple[str, ...] = ()
+    rules: tuple[str | FaultRule, ...] = ()
     strict_images: bool = False
     images: tuple[str, ...] = ()
     registries: tuple[str, ...] = ()
@@ -45,21 +44,37 @@ class Options:
     network: str = "memory"
     pod_subnets: tuple[str, ...] = ()
     files: OpenFiles = memory_files
+    state: tuple[str, ...] = ()
+    """What happens to the node by itself: texts of state faults."""
+    mask: tuple[str, ...] = ()
+    """Fields that the recording hides, such as `KeyValue.value`."""
+    keep_calls: int | None = None
+    """How many calls are remembered (None: all); the recording has them all."""
+    prefix: str = ""
+    """What stands before the names of options in the texts of errors."""
     on_disk: bool = False
     """Whether the runtime leaves something on this machine."""
 
     def check(self) -> None:
         """Raise UsageError for what the options get wrong, before anything is opened."""
+        prefix = self.prefix
         if self.rate is not None and self.pace != "rate":
-            raise UsageError("a rate goes with the pace rate")
+            raise UsageError(f"{prefix}rate goes with {prefix}pace rate")
         self.new_pace()
         if self.disk_bytes is not None and self.disk_bytes < 0:
-            raise UsageError(f"{self.disk_bytes} bytes: a disk has 0 bytes or more")
+            raise UsageError(f"{prefix}disk-bytes {self.disk_bytes}: a disk has 0 bytes or more")
         registry = Registry()
-        _configure(registry, self.registries)
+        _configure(registry, self.registries, prefix)
         for reference in self.images:
-            _add_image(registry, reference)
-        self._behaviours()
+            _add_image(registry, reference, prefix)
+        for text in self.behaviours:
+            _behaviour(text, prefix)
+        for text in self.state:
+            _state_fault(text, prefix)
+        try:
+            require_fields(self.mask)
+        except UsageError as error:
+            raise UsageError(f"{prefix}mask {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
 
@@ -67,8 +82,10 @@ class Options:
         """Return the pace, which begins now."""
         return parse_pace(self.pace, 1.0 if self.rate is None else self.rate)
 
-    def open(self, record: TextIO | None, pace: Pace | None = None, *, led: bool = False) -> CRI:
-        """Begin a runtime. `pace` takes the place of the one that was chosen.
+    def open(
+        self, record: TextIO | None, pace: Pace | None = None, *, led: bool = False
+    ) -> tuple[CRI, Scope]:
+        """Begin a runtime; return it, and its rules. `pace` stands instead of the one chosen.
 
         Where it is `led`, no time passes until the host is told so.
         """
@@ -80,52 +97,65 @@ class Options:
             mounted=mounted,
             record=record,
             strict_images=self.strict_images,
-            keep_calls=KEPT_CALLS,
+            keep_calls=self.keep_calls,
             pod_subnets=choose_subnets(self.network, self.pod_subnets),
             disk_bytes=self.disk_bytes,
             annotations=self.annotations,
             rules=texts_of(self.rules),
+            mask=self.mask,
         )
         host.led = led
         cri = CRI.over(host)
         try:
-            self._furnish(cri)
+            return cri, self._furnish(cri)
         except BaseException:
             cri.close()
             raise
-        return cri
 
-    def _furnish(self, cri: CRI) -> None:
+    def _furnish(self, cri: CRI) -> Scope:
         open_network(cri.host, self.network)
         for reference in self.images:
             _add_image(cri.registry, reference)
         _configure(cri.registry, self.registries)
-        for rule in self._behaviours():
-            cri.behave(rule)
-        if self.rules:
-            cri.faults(self.rules)
-
-    def _behaviours(self) -> list[Rule]:
-        return [_behaviour(text) for text in self.behaviours]
+        for text in self.behaviours:
+            cri.behave(_behaviour(text))
+        for text in self.state:
+            _strike(cri, text, self.prefix)
+        return cri.faults(*self.rules)
 
 
-def _add_image(registry: Registry, reference: str) -> None:
+def _add_image(registry: Registry, reference: str, prefix: str = "") -> None:
     try:
         registry.add(reference)
     except InvalidReference as error:
-        raise UsageError(f"image {reference}: {error}") from error
+        raise UsageError(f"{prefix}add-image {reference}: {error}") from error
 
 
-def _configure(registry: Registry, rules: Sequence[str]) -> None:
+def _configure(registry: Registry, rules: Sequence[str], prefix: str = "") -> None:
     for text in rules:
         try:
             registry.configure(text)
         except UsageError as error:
-            raise UsageError(f"registry {text}: {error}") from error
+            raise UsageError(f"{prefix}registry {text}: {error}") from error
 
 
-def _behaviour(text: str) -> Rule:
+def _behaviour(text: str, prefix: str = "") -> Rule:
     try:
         return Rule.parse(text)
     except BehaviourError as error:
-        raise UsageError(f"behaviour {text}: {error}") from error
+        raise UsageError(f"{prefix}behave {text}: {error}") from error
+
+
+def _state_fault(text: str, prefix: str = "") -> StateFault:
+    try:
+        return StateFault.parse(text)
+    except StateFaultError as error:
+        raise UsageError(f"{prefix}state {text}: {error}") from error
+
+
+def _strike(cri: CRI, text: str, prefix: str) -> None:
+    fault = _state_fault(text, prefix)
+    try:
+        cri.state.strike(text)
+    except UsageError as error:
+        raise UsageError(f"{prefix}state {fault}: {error}") from error

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fakecri.cri import CRI
     from fakecri.face import Calls
+    from fakecri.scopes import Scope
 
 T = TypeVar("T")
 
@@ -78,6 +79,8 @@ class Session:
         self._record = record
         self.tape: Tape
         self.cri: CRI
+        self.scope: Scope
+        """The rules that it began with."""
         self._begin(options.new_pace())
         self.slot = HostSlot(self.cri.host)
         self.server = Server(cast("Calls", self.slot), listen)
@@ -86,7 +89,7 @@ class Session:
         self.generation += 1
         self.tape = Tape(self._recording())
         try:
-            self.cri = self.options.open(cast("TextIO", self.tape), pace, led=led)
+            self.cri, self.scope = self.options.open(cast("TextIO", self.tape), pace, led=led)
         except BaseException:
             self.tape.close()
             raise

@@ -4,11 +4,13 @@ import json
 import threading
 from pathlib import Path
 
+import grpc
 import pytest
 
 from fakecri.control import ControlError
 from fakecri.errors import Code
 from tests.control.served import Controlled, controlled
+from tests.support import raises_status
 
 
 def kinds(served: Controlled, **chosen: bool) -> list[str]:
@@ -48,21 +50,22 @@ def test_a_long_recording_is_read_to_its_end(served: Controlled) -> None:
 
 def test_calls_are_counted(served: Controlled) -> None:
     served.client.version()
-    served.client.run("sleep", "100")
-    served.control.rules.arm(rules=["Version = 1* error(UNKNOWN)", "Version = gate(door)"])
-    with pytest.raises(Exception, match="UNKNOWN"):
+    container = served.client.run("sleep", "100")
+    served.control.rules.arm(rules=["Version = 1* error(UNKNOWN)"])
+    with raises_status(grpc.StatusCode.UNKNOWN):
         served.client.version()
-    threads = [threading.Thread(target=served.client.version) for _ in range(3)]
+    threads = [threading.Thread(target=served.client.stop, args=(container, 9)) for _ in range(3)]
     for each in threads:
         each.start()
-    served.control.gates.wait(name="door", waiting=3)
-    count = served.control.recording.count(rpcs=["Version"])
+    while served.control.recording.count(rpcs=["StopContainer"]).running < 3:
+        pass
+    count = served.control.recording.count(rpcs=["Version", "StopContainer"])
     assert (count.calls, count.running, count.failed, count.max_concurrent) == (5, 3, 1, 3)
     assert served.control.recording.count().calls > 5
-    served.control.gates.release(name="door")
+    served.control.clock.advance(span="9s")
     for each in threads:
         each.join()
-    assert served.control.recording.count(rpcs=["Version"]).running == 0
+    assert served.control.recording.count(rpcs=["StopContainer"]).running == 0
 
 
 def test_what_is_no_rpc_is_not_counted(served: Controlled) -> None:

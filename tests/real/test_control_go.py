@@ -27,7 +27,13 @@ PATIENCE_S = 600
 def run(*command: str | Path, cwd: Path) -> None:
     environment = os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"}
     done = subprocess.run(
-        command, check=False, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE_S
+        command,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
 
@@ -65,7 +71,7 @@ def test_a_go_program_controls_a_runtime(program: Path) -> None:
         done = subprocess.run(
             [program, served.endpoint, served.control],
             check=False,
-        capture_output=True,
+            capture_output=True,
             text=True,
             timeout=PATIENCE_S,
         )

@@ -5,6 +5,9 @@ from fakecri.control.options import Options
 from fakecri.control.rpcs import handles, handles_all
 from fakecri.control.sessions import Session, Sessions
 
+KEPT_CALLS = 1000
+"""How many calls a session remembers; the recording has them all."""
+
 
 @handles_all("Sessions.Create")
 async def create(sessions: Sessions, request: pb.CreateSessionRequest) -> pb.Session:
@@ -64,6 +67,7 @@ def _options(options: pb.Options) -> Options:
         disk_bytes=options.disk_bytes if options.HasField("disk_bytes") else None,
         network=options.network or "memory",
         pod_subnets=tuple(options.pod_subnets),
+        keep_calls=KEPT_CALLS,
     )
 
 

@@ -1,1 +1,0 @@
-"""Gates: who waits at them, and until when."""
