@@ -50,14 +50,16 @@ class Follower:
             if asyncio.get_running_loop() is self._loop:
                 return
         with suppress(RuntimeError, TooLong):
-            settled = asyncio.run_coroutine_threadsafe(self._settled(), self._loop)
+            settled = asyncio.run_coroutine_threadsafe(self.settled(), self._loop)
             settled.result(PATIENCE_S)
 
-    async def _settled(self) -> None:
+    async def settled(self) -> None:
+        """Wait likewise, on its own event loop."""
+        await asyncio.sleep(0)  # so that it has been woken
         if self._task is not None:
             await asyncio.wait([self._task])
 
     async def stop(self) -> None:
         """Follow no longer."""
         self._leave()
-        await self._settled()
+        await self.settled()

@@ -128,6 +128,11 @@ class Server:
         await self._open(self._address)
         self._follower = Follower(self._host, self._go_down, self._come_up)
 
+    async def settled(self) -> None:
+        """Wait until it listens, or does not, as its runtime does."""
+        if self._follower is not None:
+            await self._follower.settled()
+
     async def _go_down(self) -> None:
         await self._close(grace_s=0.0, keep_file=True)
 

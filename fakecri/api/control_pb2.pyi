@@ -507,6 +507,259 @@ class ClockReading(_message.Message):
 Global___ClockReading: _TypeAlias = ClockReading  # noqa: Y015
 
 @_typing.final
+class ListStateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStateRequest: _TypeAlias = ListStateRequest  # noqa: Y015
+
+@_typing.final
+class NodeState(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SANDBOXES_FIELD_NUMBER: _builtins.int
+    CONTAINERS_FIELD_NUMBER: _builtins.int
+    IMAGES_FIELD_NUMBER: _builtins.int
+    STRIKES_FIELD_NUMBER: _builtins.int
+    UP_FIELD_NUMBER: _builtins.int
+    up: _builtins.bool
+    """Whether the runtime listens."""
+    @_builtins.property
+    def sandboxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sandbox]: ...
+    @_builtins.property
+    def containers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Container]: ...
+    @_builtins.property
+    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___Image]: ...
+    @_builtins.property
+    def strikes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Struck]:
+        """State faults that were asked for here, whether they have happened or not."""
+
+    def __init__(
+        self,
+        *,
+        sandboxes: _abc.Iterable[Global___Sandbox] | None = ...,
+        containers: _abc.Iterable[Global___Container] | None = ...,
+        images: _abc.Iterable[Global___Image] | None = ...,
+        strikes: _abc.Iterable[Global___Struck] | None = ...,
+        up: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containers", b"containers", "images", b"images", "sandboxes", b"sandboxes", "strikes", b"strikes", "up", b"up"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeState: _TypeAlias = NodeState  # noqa: Y015
+
+@_typing.final
+class Sandbox(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    UID_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    IPS_FIELD_NUMBER: _builtins.int
+    CREATED_NS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    namespace: _builtins.str
+    name: _builtins.str
+    uid: _builtins.str
+    attempt: _builtins.int
+    state: _builtins.str
+    """"READY" or "NOTREADY"."""
+    created_ns: _builtins.int
+    @_builtins.property
+    def ips(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+        name: _builtins.str = ...,
+        uid: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        state: _builtins.str = ...,
+        ips: _abc.Iterable[_builtins.str] | None = ...,
+        created_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "created_ns", b"created_ns", "id", b"id", "ips", b"ips", "name", b"name", "namespace", b"namespace", "state", b"state", "uid", b"uid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sandbox: _TypeAlias = Sandbox  # noqa: Y015
+
+@_typing.final
+class Container(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SANDBOX_ID_FIELD_NUMBER: _builtins.int
+    POD_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EXIT_CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CREATED_NS_FIELD_NUMBER: _builtins.int
+    STARTED_NS_FIELD_NUMBER: _builtins.int
+    FINISHED_NS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    sandbox_id: _builtins.str
+    pod: _builtins.str
+    """The name of its pod."""
+    name: _builtins.str
+    attempt: _builtins.int
+    image: _builtins.str
+    state: _builtins.str
+    """"CREATED", "RUNNING", "EXITED" or "UNKNOWN"."""
+    exit_code: _builtins.int
+    reason: _builtins.str
+    created_ns: _builtins.int
+    started_ns: _builtins.int
+    finished_ns: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        sandbox_id: _builtins.str = ...,
+        pod: _builtins.str = ...,
+        name: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        image: _builtins.str = ...,
+        state: _builtins.str = ...,
+        exit_code: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        created_ns: _builtins.int = ...,
+        started_ns: _builtins.int = ...,
+        finished_ns: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "created_ns", b"created_ns", "exit_code", b"exit_code", "finished_ns", b"finished_ns", "id", b"id", "image", b"image", "name", b"name", "pod", b"pod", "reason", b"reason", "sandbox_id", b"sandbox_id", "started_ns", b"started_ns", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Container: _TypeAlias = Container  # noqa: Y015
+
+@_typing.final
+class Image(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Image: _TypeAlias = Image  # noqa: Y015
+
+@_typing.final
+class StrikeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    fault: _builtins.str
+    """Such as "container web-1/app exit 137", "after 5s runtime restart down=2s", "node reboot"."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        fault: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StrikeRequest: _TypeAlias = StrikeRequest  # noqa: Y015
+
+@_typing.final
+class CancelStrikeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    id: _builtins.str
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelStrikeRequest: _TypeAlias = CancelStrikeRequest  # noqa: Y015
+
+@_typing.final
+class Struck(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    MISSED_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """"x1", "x2" and so on."""
+    fault: _builtins.str
+    """The fault, in its normal form."""
+    done: _builtins.bool
+    """Whether it has happened."""
+    missed: _builtins.str
+    """Why it could not, when it was due."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        fault: _builtins.str = ...,
+        done: _builtins.bool = ...,
+        missed: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "fault", b"fault", "id", b"id", "missed", b"missed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Struck: _TypeAlias = Struck  # noqa: Y015
+
+@_typing.final
 class StreamRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -859,6 +1112,7 @@ class Options(_message.Message):
     DISK_BYTES_FIELD_NUMBER: _builtins.int
     NETWORK_FIELD_NUMBER: _builtins.int
     POD_SUBNETS_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     pace: _builtins.str
     """"manual", "autojump", "rate" or "system"; empty: "rate"."""
@@ -888,6 +1142,10 @@ class Options(_message.Message):
 
     @_builtins.property
     def pod_subnets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def state(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """State faults that happen by themselves."""
+
     def __init__(
         self,
         *,
@@ -903,10 +1161,11 @@ class Options(_message.Message):
         disk_bytes: _builtins.int | None = ...,
         network: _builtins.str = ...,
         pod_subnets: _abc.Iterable[_builtins.str] | None = ...,
+        state: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "disk_bytes", b"disk_bytes", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "strict_images", b"strict_images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "strict_images", b"strict_images"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disk_bytes: _TypeAlias = _typing.Literal["disk_bytes"]  # noqa: Y015
     _WhichOneofArgType__disk_bytes: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes"]  # noqa: Y015

@@ -60,6 +60,19 @@ class ClockStub(Protocol):
     def Falsify(self) -> UnaryCall[pb.FalsifyRequest, pb.ClockReading]: ...
 
 
+class StateStub(Protocol):
+    """Each method of fakecri.control.v1.State, to be called."""
+
+    @property
+    def List(self) -> UnaryCall[pb.ListStateRequest, pb.NodeState]: ...
+
+    @property
+    def Strike(self) -> UnaryCall[pb.StrikeRequest, pb.Struck]: ...
+
+    @property
+    def Cancel(self) -> UnaryCall[pb.CancelStrikeRequest, pb.Struck]: ...
+
+
 class RecordingStub(Protocol):
     """Each method of fakecri.control.v1.Recording, to be called."""
 

@@ -91,7 +91,7 @@ def _fields(verb: Verb, options: argparse.Namespace) -> dict[str, Any]:
             fields.setdefault(outer, {})[inner] = value
         else:
             fields[outer] = value
-    return fields
+    return verb.compose(fields) if verb.compose else fields
 
 
 def _tell(verb: Verb, answer: Message | Iterator[Message], *, as_lines: bool) -> int:

@@ -1,5 +1,7 @@
 """What `fakecri ctl` can do: each verb with its method, its arguments, and how its answer looks."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,6 +12,9 @@ from fakecri.cli.tables import as_facts, as_table
 
 Show: TypeAlias = Callable[[Any], str]
 """Returns an answer as text for people."""
+
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:=+,-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Verb:
     """Fields of the request that are always the same."""
     complaint: Callable[[Any], str] | None = None
     """Returns what is not as it was asked after, if anything: exit status 1."""
+    compose: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    """Makes the fields of the request of the arguments, where they are not the fields."""
 
 
 def _place(field: str, metavar: str, **rest: Any) -> Argument:
@@ -130,6 +137,108 @@ CLOCK = (
     ),
 )
 
+
+def _fault(text: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what makes a state fault of arguments: `container {name} exit {code}`."""
+
+    def compose(given: dict[str, Any]) -> dict[str, Any]:
+        due = [f"{word} {given[word]}" for word in ("after", "at") if word in given]
+        named = {key: _quoted(str(value)) for key, value in given.items() if key != "options"}
+        options = [_quoted(option) for option in given.get("options", ())]
+        return {"fault": " ".join([*due, text.format(**named), *options])}
+
+    return compose
+
+
+def _quoted(word: str) -> str:
+    """Return a word as state faults have it: `a`, `"two words"`, `reason="two words"`."""
+    key, equals, value = word.partition("=")
+    if _PLAIN.fullmatch(word):
+        return word
+    return f"{key}={json.dumps(value)}" if equals else json.dumps(word)
+
+
+def _strike(name: str, purpose: str, text: str, *places: Argument) -> Verb:
+    rest = (
+        _place("options", "OPTION", nargs="*"),
+        _option("after", "--after", "SPAN", "so much later, in virtual time"),
+        _option("at", "--at", "SPAN", "so long after the runtime began"),
+    )
+    show = _row("id", "done", "fault")
+    return Verb(name, purpose, "state.strike", (*places, *rest), show, compose=_fault(text))
+
+
+_ENDS = ("state", "exit_code", "reason")
+
+
+def _state(answer: Any) -> str:
+    tables = (
+        as_table(answer.sandboxes, ("id", "namespace", "name", "attempt", "state", "ips")),
+        as_table(
+            answer.containers, ("id", "pod", "name", "attempt", "state", "exit_code", "reason")
+        ),
+        as_table(answer.images, ("id", "names")),
+        as_table(answer.strikes, ("id", "done", "fault", "missed")),
+        "" if answer.up else "The runtime is down.\n",
+    )
+    return "\n".join(filter(None, tables))
+
+
+_CONTAINER = _place("name", "CONTAINER")
+_SANDBOX = _place("name", "SANDBOX")
+_CODE = _place("code", "CODE")
+_VERB = _place("verb", "VERB")
+
+STATE = (
+    Verb("ls", "list what is on the node", "state.list", (), _state),
+    Verb(
+        "strike",
+        "let a state fault happen, such as 'image busybox forget'",
+        "state.strike",
+        (_place("fault", "FAULT"),),
+        _row("id", "done", "fault"),
+    ),
+    Verb(
+        "cancel",
+        "let one that is due later not happen",
+        "state.cancel",
+        (_place("id", "ID"),),
+        _nothing,
+    ),
+    _strike(
+        "exit",
+        "a container ends",
+        "container {name} exit {code}",
+        _CONTAINER,
+        _place("code", "CODE"),
+    ),
+    _strike("oom", "a container is killed for memory", "container {name} oom", _CONTAINER),
+    _strike("lose", "a container is UNKNOWN", "container {name} lose", _CONTAINER),
+    _strike("recover", "a container is known again", "container {name} recover", _CONTAINER),
+    _strike("forget", "a container vanishes", "container {name} forget", _CONTAINER),
+    _strike("unkillable", "a container gets no signal", "container {name} unkillable", _CONTAINER),
+    _strike("killable", "a container gets signals again", "container {name} killable", _CONTAINER),
+    _strike("die", "a pod sandbox dies", "sandbox {name} die", _SANDBOX),
+    _strike("drop-ip", "a pod sandbox loses its address", "sandbox {name} drop-ip", _SANDBOX),
+    _strike(
+        "condition",
+        "Status says something of a condition: true, false, missing, flap, restore",
+        "condition {name} {verb}",
+        _place("name", "TYPE"),
+        _VERB,
+    ),
+    _strike("disk", "the disk is full, or not: fill, clear", "disk {verb}", _VERB),
+    _strike(
+        "ips",
+        "no address is left, or all are: exhaust, restore",
+        "ips {verb}",
+        _VERB,
+    ),
+)
+
+RUNTIME = (_strike("restart", "the runtime dies, and comes back", "runtime restart"),)
+NODE = (_strike("reboot", "the node reboots", "node reboot"),)
+
 SESSION = (
     Verb(
         "new",
@@ -149,6 +258,7 @@ SESSION = (
             _flag("options.annotations", "--annotations", "let those of pods choose that, too"),
             _option("options.disk_bytes", "--disk-bytes", "N", "how big the disk is", type=int),
             _option("options.network", "--network", "NAME", "memory or loopback (memory)"),
+            _several("options.state", "--state", "FAULT", "what happens by itself"),
             _several("options.pod_subnets", "--pod-subnet", "CIDR", "where pods get addresses"),
         ),
         _row(*_SESSION),
@@ -182,6 +292,9 @@ BEHAVE = (
 GROUPS: Mapping[str, tuple[str, tuple[Verb, ...]]] = {
     "faults": ("rules: what goes wrong", FAULTS),
     "clock": ("time, and the wall", CLOCK),
+    "state": ("what is on the node, and what happens to it", STATE),
+    "runtime": ("the runtime itself", RUNTIME),
+    "node": ("the node itself", NODE),
     "session": ("many runtimes in one process", SESSION),
     "image": ("images, and where they come from", IMAGE),
     "behave": ("what containers do", BEHAVE),

@@ -78,6 +78,7 @@ class Control:
     recording: ControlService
     node: ControlService
     sessions: ControlService
+    state: ControlService
 
     def of(self, session: str) -> "Control":
         """Return the control of another session, over the same connection."""

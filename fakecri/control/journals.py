@@ -4,6 +4,7 @@ A runtime is deterministic: the same seed, and the same steps at the same virtua
 same runtime. A snapshot is no more than that.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
@@ -79,6 +80,32 @@ class HostSlot:
     def __init__(self, host: "Host") -> None:
         self.host = host
         self.journal = Journal()
+        self._watchers: list[_Watcher] = []
+
+    def put(self, host: "Host") -> None:
+        """Let another host take the place of this one; who watches its power looks away."""
+        for watcher in self._watchers:
+            watcher.leave()
+        self.host, self.journal = host, Journal()
+
+    def follow(self) -> None:
+        """Let who watched the power of the last host watch that of this one."""
+        for watcher in self._watchers:
+            watcher.watch(self.host)
+
+    def on_power(
+        self, tell: Callable[[bool], None], settle: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Have `tell` called when the runtime goes and when it is back; see `Host.on_power`."""
+        watcher = _Watcher(tell, settle)
+        self._watchers.append(watcher)
+        watcher.watch(self.host)
+
+        def end() -> None:
+            self._watchers.remove(watcher)
+            watcher.leave()
+
+        return end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.host, name)
@@ -103,6 +130,34 @@ class HostSlot:
     def _virtual_ns(self) -> int:
         with self.host.turn() as world:
             return world.scheduler.now_ns - world.began_ns
+
+
+class _Watcher:
+    """Who serves a runtime, and closes and opens with it, whichever it is."""
+
+    def __init__(self, tell: Callable[[bool], None], settle: Callable[[], None]) -> None:
+        self._tell = tell
+        self._settle = settle
+        self._is_up = True
+        self._end: Callable[[], None] | None = None
+
+    def watch(self, host: "Host") -> None:
+        """Watch the power of a host, and be told if it is not as the last one's was."""
+        with host.turn() as world:
+            self._end = host.on_power(self._told, self._settle)
+            is_up = not (world.outage and world.outage.is_down)
+            if is_up != self._is_up:
+                self._told(is_up)
+
+    def _told(self, is_up: bool) -> None:  # a callback of one fact
+        self._is_up = is_up
+        self._tell(is_up)
+
+    def leave(self) -> None:
+        """Watch no longer."""
+        end, self._end = self._end, None
+        if end is not None:
+            end()
 
 
 class Replay:

@@ -93,10 +93,12 @@ class ControlServer:
 
     async def _answer(self, rpc: ControlRpc, content: bytes, context: Context) -> bytes | None:
         try:
-            request = rpc.request.FromString(content)
+            request: Any = rpc.request.FromString(content)
         except DecodeError:
             raise UsageError(f"this is no {rpc.request.DESCRIPTOR.name}") from None
         answer = self._answered(rpc, request)
+        if HANDLERS[rpc.name].changes:
+            await self._sessions.get(request.session).server.settled()
         if rpc.streams:
             await _write_all(answer, context)
             return None

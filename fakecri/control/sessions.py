@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Generic, TextIO, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from fakecri.control.journals import ControlStep, HostSlot, Journal, Replay, Step
+from fakecri.control.journals import ControlStep, HostSlot, Replay, Step
 from fakecri.control.options import Options
 from fakecri.control.rpcs import HANDLERS
 from fakecri.control.tapes import Tape
@@ -19,6 +19,7 @@ from fakecri.server import Server
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fakecri.core.strikes import Struck
     from fakecri.cri import CRI
     from fakecri.face import Calls
     from fakecri.scopes import Scope
@@ -96,6 +97,7 @@ class Session:
         self._rules: Numbered[Armed] = Numbered("r", "rule")
         self.holds: Numbered[Callable[[], None]] = Numbered("h", "hold")
         self.behaviours: Numbered[Callable[[], None]] = Numbered("b", "behaviour")
+        self.strikes: Numbered[Struck] = Numbered("x", "state fault")
         self.stamps: Callable[[], None] | None = None
 
     def armed(self) -> dict[str, Armed]:
@@ -126,13 +128,14 @@ class Session:
     def reset(self) -> None:
         """Begin anew from the options. Calls end with UNAVAILABLE."""
         self._renew(self.options.new_pace())
+        self.slot.follow()
 
     def _renew(self, pace: Pace, *, led: bool = False) -> None:
         ended = self.tape
         self._end()
         self._begin(pace, led=led)
         ended.close()
-        self.slot.host, self.slot.journal = self.cri.host, Journal()
+        self.slot.put(self.cri.host)
 
     def snapshot(self) -> tuple[str, int]:
         """Remember what was done so far; return the id, and how many steps that are.
@@ -164,6 +167,7 @@ class Session:
         host.lead(snapshot.virtual_ns)
         replay.hang_up()
         host.let_go()
+        self.slot.follow()
 
     def _pace_of(self, snapshot: Snapshot) -> Pace:
         if self.options.pace == "rate":

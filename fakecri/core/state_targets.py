@@ -7,7 +7,7 @@ from fakecri.core.image_store import AmbiguousDigest, StoredImage
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.store import Shelf
 from fakecri.core.world import World
-from fakecri.errors import CRIError, UsageError
+from fakecri.errors import CRIError, Missing, UsageError
 
 T = TypeVar("T", Container, Sandbox)
 
@@ -40,7 +40,7 @@ def find_image(world: World, name: str) -> StoredImage:
     except AmbiguousDigest as error:
         raise UsageError(f'image "{name}": {error}') from error
     if image is None:
-        raise UsageError(f'there is no image "{name}" on the node')
+        raise Missing(f'there is no image "{name}" on the node')
     return image
 
 
@@ -75,7 +75,7 @@ def _is_called(name: str, names: Sequence[str]) -> bool:
 def _only(kind: str, name: str, found: list[T]) -> T:
     owners = {_owner(each) for each in found}
     if not found:
-        raise UsageError(f'there is no {kind} "{name}"')
+        raise Missing(f'there is no {kind} "{name}"')
     if len(owners) > 1:
         raise UsageError(f'{kind} "{name}": there are {len(owners)}: say which, by {_ids(found)}')
     return found[-1]

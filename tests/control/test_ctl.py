@@ -43,6 +43,12 @@ def test_a_process_controls_another(process: ServedProcess) -> None:
     assert json.loads(process.ctl("clock", "jump", "-40s", "--json").stdout)["wall"] == (
         "2026-01-01T01:29:20Z"
     )
+    with dialled(process.endpoint) as client:
+        client.run("sleep", "1000", pod="db")
+    assert process.ctl("state", "oom", "db/main").stdout.endswith("container db/main oom\n")
+    listed = process.ctl("state", "ls").stdout
+    assert "OOMKilled" in listed
+    assert listed.startswith("ID")
     lines = process.ctl("record").stdout.splitlines()
     assert json.loads(lines[0])["kind"] == "header"
     assert process.ctl("snapshot").stdout == "s1\n"
@@ -93,6 +99,13 @@ def test_the_environment_says_where_it_is(
         ("faults rm --all", ""),
         ("session ls", "NAME  ENDPOINT"),
         ("session new b --seed 7 --pace manual --rule Version=hang", "b     unix://"),
+        ("state ls", ""),
+        ("state disk fill --after 5s", "x1  no    after 5s disk fill\n"),
+        ("state ips exhaust leave=1", "x1  yes   ips exhaust leave=1\n"),
+        ("state condition NetworkReady false 'reason=no net'", "reason="),
+        ("state strike 'disk clear'", "disk clear"),
+        ("runtime restart keep=unknown --at 1m", "x1  no    at 1m runtime restart keep=unknown"),
+        ("node reboot", "x1  yes   node reboot\n"),
         ("image add registry.test/a registry.test/b", ""),
         ("image registry registry.test=rate=5MiB", ""),
         ("behave add 'pod=web : exit/3/5s'", "b1\n"),
@@ -135,6 +148,9 @@ def test_sessions_are_chosen_by_name(
         ("clock release h9", 1, "there is no hold 'h9'"),
         ("log none", 1, 'container "none"'),
         ("restore s9", 1, "there is no snapshot 's9'"),
+        ("state exit none 3", 1, 'there is no container "none"'),
+        ("state strike nothing", 2, "column 1"),
+        ("state cancel x9", 1, "there is no state fault 'x9'"),
         ("session close", 2, "NAME"),
         ("session new --pace fast", 2, "'fast' is not a pace"),
         ("clock", 2, "VERB"),

@@ -1,5 +1,5 @@
 """The functions that answer the control service: a module for each of its services."""
 
-from fakecri.control.handlers import clock, node, recording, rules, sessions
+from fakecri.control.handlers import clock, node, recording, rules, sessions, state
 
-__all__ = ["clock", "node", "recording", "rules", "sessions"]
+__all__ = ["clock", "node", "recording", "rules", "sessions", "state"]

@@ -3,6 +3,7 @@
 from fakecri.api import control_pb2 as pb
 from fakecri.control.rpcs import handles
 from fakecri.control.sessions import Session
+from fakecri.core.image_registry import Registry
 from fakecri.core.references import InvalidReference
 from fakecri.errors import UsageError
 
@@ -10,7 +11,10 @@ from fakecri.errors import UsageError
 @handles("Node.AddImages", changes=True)
 def add_images(session: Session, request: pb.AddImagesRequest) -> pb.AddImagesResponse:
     """Publish images."""
+    scratch = Registry()
     try:
+        for reference in request.references:  # all of them, or none
+            scratch.add(reference)
         ids = [session.cri.add_image(reference) for reference in request.references]
     except InvalidReference as error:
         raise UsageError(str(error)) from error

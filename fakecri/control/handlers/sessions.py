@@ -33,9 +33,10 @@ async def close(sessions: Sessions, request: pb.CloseSessionRequest) -> pb.Close
 
 
 @handles("Sessions.Reset")
-def reset(session: Session, request: pb.ResetSessionRequest) -> pb.Session:  # noqa: ARG001  # likewise
+async def reset(session: Session, request: pb.ResetSessionRequest) -> pb.Session:  # noqa: ARG001  # likewise
     """Begin a session anew."""
     session.reset()
+    await session.server.settled()
     return _session(session)
 
 
@@ -47,9 +48,10 @@ def snapshot(session: Session, request: pb.SnapshotRequest) -> pb.SnapshotRespon
 
 
 @handles("Sessions.Restore")
-def restore(session: Session, request: pb.RestoreRequest) -> pb.Session:
+async def restore(session: Session, request: pb.RestoreRequest) -> pb.Session:
     """Begin a session anew, and do all of it again."""
     session.restore(request.id)
+    await session.server.settled()
     return _session(session)
 
 
@@ -67,6 +69,7 @@ def _options(options: pb.Options) -> Options:
         disk_bytes=options.disk_bytes if options.HasField("disk_bytes") else None,
         network=options.network or "memory",
         pod_subnets=tuple(options.pod_subnets),
+        state=tuple(options.state),
         keep_calls=KEPT_CALLS,
     )
 
