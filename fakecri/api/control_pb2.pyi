@@ -1113,6 +1113,7 @@ class Options(_message.Message):
     NETWORK_FIELD_NUMBER: _builtins.int
     POD_SUBNETS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     pace: _builtins.str
     """"manual", "autojump", "rate" or "system"; empty: "rate"."""
@@ -1146,6 +1147,10 @@ class Options(_message.Message):
     def state(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """State faults that happen by themselves."""
 
+    @_builtins.property
+    def mask(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields that the recording hides, such as "KeyValue.value"."""
+
     def __init__(
         self,
         *,
@@ -1162,10 +1167,11 @@ class Options(_message.Message):
         network: _builtins.str = ...,
         pod_subnets: _abc.Iterable[_builtins.str] | None = ...,
         state: _abc.Iterable[_builtins.str] | None = ...,
+        mask: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "disk_bytes", b"disk_bytes", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "strict_images", b"strict_images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "strict_images", b"strict_images"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disk_bytes: _TypeAlias = _typing.Literal["disk_bytes"]  # noqa: Y015
     _WhichOneofArgType__disk_bytes: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes"]  # noqa: Y015

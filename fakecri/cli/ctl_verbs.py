@@ -259,6 +259,7 @@ SESSION = (
             _option("options.disk_bytes", "--disk-bytes", "N", "how big the disk is", type=int),
             _option("options.network", "--network", "NAME", "memory or loopback (memory)"),
             _several("options.state", "--state", "FAULT", "what happens by itself"),
+            _several("options.mask", "--mask", "FIELD", "hide fields from the recording"),
             _several("options.pod_subnets", "--pod-subnet", "CIDR", "where pods get addresses"),
         ),
         _row(*_SESSION),

@@ -9,6 +9,7 @@ from fakecri.core.behaviours.rules import Rule
 from fakecri.core.faults.rules import Rule as FaultRule
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
+from fakecri.core.plain import require_fields
 from fakecri.core.references import InvalidReference
 from fakecri.core.state_faults import StateFault, StateFaultError
 from fakecri.cri import CRI

@@ -70,6 +70,7 @@ def _options(options: pb.Options) -> Options:
         network=options.network or "memory",
         pod_subnets=tuple(options.pod_subnets),
         state=tuple(options.state),
+        mask=tuple(options.mask),
         keep_calls=KEPT_CALLS,
     )
 
