@@ -21,11 +21,12 @@ from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.world import World
 from fakecri.errors import CRIError, Missing
-from fakecri.host import Host, open_host
+from fakecri.host import Host
 from fakecri.host_mounts import HostFiles
 from fakecri.laboratory import Laboratory
 from fakecri.logs import DiskFiles
 from fakecri.network import choose_subnets, open_network
+from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Rules, texts_of
 from fakecri.state import Reboot, Restart, State, Struck

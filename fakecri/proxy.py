@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from fakecri.core.faults.rules import breaks_wires
-from fakecri.host import Host, open_host
+from fakecri.host import Host
 from fakecri.laboratory import Laboratory
 from fakecri.loops import LoopThread
+from fakecri.opening import open_host
 from fakecri.pace import Rate
 from fakecri.relay import Relay
 from fakecri.scopes import Rules, texts_of

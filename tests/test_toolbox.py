@@ -10,7 +10,7 @@ from fakecri.core.executables import DEFAULT_PATH, MissingExecutableError
 from fakecri.core.processes import Process
 from fakecri.core.programs import LIBRARY_TOOLS, Programs
 from fakecri.core.scheduler import SECOND_NS
-from fakecri.host import open_host
+from fakecri.opening import open_host
 from fakecri.toolbox import find_toolbox
 from fakecri.toolbox_programs import prepared, reads_stdin
 from tests.core.machine import WALL_NS, Finished, Machine, Run, made_image

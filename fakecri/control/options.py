@@ -14,8 +14,8 @@ from fakecri.core.references import InvalidReference
 from fakecri.core.state_faults import StateFault, StateFaultError
 from fakecri.cri import CRI
 from fakecri.errors import UsageError
-from fakecri.host import open_host
 from fakecri.network import choose_subnets, open_network
+from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Scope, texts_of
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 from fakecri.core.recording import RecordedCall, Recording
 from fakecri.errors import UsageError
-from fakecri.host import open_host
 from fakecri.laboratory import Laboratory
 from fakecri.loops import LoopThread
+from fakecri.opening import open_host
 from fakecri.pace import Manual, Pace, parse_pace
 from fakecri.relay import Relay
 from fakecri.replay.episodes import Episodes

@@ -9,7 +9,8 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.pipeline import Call
 from fakecri.core.scheduler import Future, Waits
 from fakecri.errors import CancelledError, Code, CRIError
-from fakecri.host import Host, open_host
+from fakecri.host import Host
+from fakecri.opening import open_host
 from fakecri.rpcs import RPCS
 
 

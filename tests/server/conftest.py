@@ -8,7 +8,8 @@ import pytest
 
 from fakecri.channel import connect, image_stub, runtime_stub
 from fakecri.core.registry import HANDLERS
-from fakecri.host import Host, open_host
+from fakecri.host import Host
+from fakecri.opening import open_host
 from fakecri.pace import Manual
 from fakecri.server import Server
 from tests.server.served import Runtime, Served

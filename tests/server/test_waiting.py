@@ -12,7 +12,7 @@ from fakecri.core.registry import HANDLERS
 from fakecri.core.scheduler import SECOND_NS, Waits
 from fakecri.core.world import World
 from fakecri.errors import Code
-from fakecri.host import open_host
+from fakecri.opening import open_host
 from fakecri.pace import Manual
 from fakecri.server import Server
 from tests.server.served import CANCELLED, PATIENCE_S, Runtime, Served, event, stop_request
