@@ -32,6 +32,7 @@ type driver struct {
 	images    cri.ImageServiceClient
 	rules     control.RulesClient
 	clock     control.ClockClient
+	state     control.StateClient
 	recording control.RecordingClient
 	sessions  control.SessionsClient
 }
@@ -50,6 +51,7 @@ func main() {
 		images:    cri.NewImageServiceClient(runtime),
 		rules:     control.NewRulesClient(service),
 		clock:     control.NewClockClient(service),
+		state:     control.NewStateClient(service),
 		recording: control.NewRecordingClient(service),
 		sessions:  control.NewSessionsClient(service),
 	}
@@ -60,6 +62,7 @@ func main() {
 		{"a rule acts on a call", lostReply},
 		{"a rule that is none is refused, and where it is none is said", badRule},
 		{"time passes when it is told to", advance},
+		{"the runtime restarts, and forgets what ran", restart},
 		{"the recording tells of all of it", readRecording},
 		{"a runtime can begin anew", reset},
 	} {
@@ -108,14 +111,14 @@ func (d *driver) run(name, seconds string) (string, error) {
 	return container.ContainerId, err
 }
 
-func (d *driver) state(id string) (cri.ContainerState, error) {
+func (d *driver) containerState(id string, wait bool) (cri.ContainerState, error) {
 	request := &cri.ContainerStatusRequest{ContainerId: id}
-	answer, err := d.runtime.ContainerStatus(d.ctx, request)
+	answer, err := d.runtime.ContainerStatus(d.ctx, request, grpc.WaitForReady(wait))
 	return answer.GetStatus().GetState(), err
 }
 
 func (d *driver) expectState(id string, expected cri.ContainerState) error {
-	state, err := d.state(id)
+	state, err := d.containerState(id, false)
 	if err == nil && state != expected {
 		err = fmt.Errorf("the container is %s, not %s", state, expected)
 	}
@@ -174,6 +177,28 @@ func advance(d *driver) error {
 	return d.expectState(id, cri.ContainerState_CONTAINER_EXITED)
 }
 
+func restart(d *driver) error {
+	id, err := d.run("db", "600")
+	if err != nil {
+		return err
+	}
+	fault := "runtime restart down=5s keep=unknown"
+	if _, err := d.state.Strike(d.ctx, &control.StrikeRequest{Fault: fault}); err != nil {
+		return err
+	}
+	if _, err := d.containerState(id, false); status.Code(err) != codes.Unavailable {
+		return fmt.Errorf("a call while it was down ended with %v", err)
+	}
+	if _, err := d.clock.Advance(d.ctx, &control.AdvanceRequest{Span: "5s"}); err != nil {
+		return err
+	}
+	state, err := d.containerState(id, true)
+	if err == nil && state != cri.ContainerState_CONTAINER_UNKNOWN {
+		err = fmt.Errorf("the container is %s", state)
+	}
+	return err
+}
+
 func readRecording(d *driver) error {
 	lines, err := d.recording.Stream(d.ctx, &control.StreamRequest{})
 	if err != nil {
@@ -196,7 +221,7 @@ func readRecording(d *driver) error {
 		}
 		kinds[record.Kind]++
 	}
-	for _, kind := range []string{"header", "call", "reply", "move", "event", "rule", "fault", "clock"} {
+	for _, kind := range []string{"header", "call", "reply", "move", "event", "rule", "fault", "clock", "state"} {
 		if kinds[kind] == 0 {
 			return fmt.Errorf("no line of the kind %q among %v", kind, kinds)
 		}
