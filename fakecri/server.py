@@ -166,7 +166,7 @@ class Server:
         """Have a pump between clients and gRPC; return the socket that listens for it."""
         self._inner = TemporaryDirectory(prefix="fakecri-")
         inner = f"{self._inner.name}/inner.sock"
-        _add_port(wire, f"unix:{quote(inner)}")
+        add_port(wire, inner, unix=True)
         self._pump = Pump(inner)
         if isinstance(address, UnixAddress):
             listener = socket.socket(socket.AF_UNIX)

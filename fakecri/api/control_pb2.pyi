@@ -507,6 +507,136 @@ class ClockReading(_message.Message):
 Global___ClockReading: _TypeAlias = ClockReading  # noqa: Y015
 
 @_typing.final
+class ListGatesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGatesRequest: _TypeAlias = ListGatesRequest  # noqa: Y015
+
+@_typing.final
+class ListGatesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gate]: ...
+    def __init__(
+        self,
+        *,
+        gates: _abc.Iterable[Global___Gate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gates", b"gates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGatesResponse: _TypeAlias = ListGatesResponse  # noqa: Y015
+
+@_typing.final
+class WaitGateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    name: _builtins.str
+    waiting: _builtins.int
+    """How many calls; 1 where it is not set."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        name: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "session", b"session", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitGateRequest: _TypeAlias = WaitGateRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseGateRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CALLS_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    name: _builtins.str
+    calls: _builtins.int
+    """How many calls; 0: all that it holds."""
+    open: _builtins.bool
+    """Let calls that are still to come through, too."""
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        name: _builtins.str = ...,
+        calls: _builtins.int = ...,
+        open: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calls", b"calls", "name", b"name", "open", b"open", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseGateRequest: _TypeAlias = ReleaseGateRequest  # noqa: Y015
+
+@_typing.final
+class Gate(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    ARRIVED_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    waiting: _builtins.int
+    """How many calls it holds."""
+    arrived: _builtins.int
+    """How many calls ever came."""
+    most: _builtins.int
+    """How many it ever held at the same time."""
+    open: _builtins.bool
+    """Whether calls go through."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        waiting: _builtins.int = ...,
+        arrived: _builtins.int = ...,
+        most: _builtins.int = ...,
+        open: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrived", b"arrived", "most", b"most", "name", b"name", "open", b"open", "waiting", b"waiting"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gate: _TypeAlias = Gate  # noqa: Y015
+
+@_typing.final
 class ListStateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1114,6 +1244,7 @@ class Options(_message.Message):
     POD_SUBNETS_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
+    WIRE_FAULTS_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     pace: _builtins.str
     """"manual", "autojump", "rate" or "system"; empty: "rate"."""
@@ -1127,6 +1258,8 @@ class Options(_message.Message):
     """How big the node's disk is."""
     network: _builtins.str
     """"memory" or "loopback"; empty: "memory"."""
+    wire_faults: _builtins.bool
+    """Let rules break connections that are armed later, too."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Rules that are armed from the start."""
@@ -1168,10 +1301,11 @@ class Options(_message.Message):
         pod_subnets: _abc.Iterable[_builtins.str] | None = ...,
         state: _abc.Iterable[_builtins.str] | None = ...,
         mask: _abc.Iterable[_builtins.str] | None = ...,
+        wire_faults: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "disk_bytes", b"disk_bytes", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "strict_images", b"strict_images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "strict_images", b"strict_images", "wire_faults", b"wire_faults"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disk_bytes: _TypeAlias = _typing.Literal["disk_bytes"]  # noqa: Y015
     _WhichOneofArgType__disk_bytes: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes"]  # noqa: Y015

@@ -60,6 +60,19 @@ class ClockStub(Protocol):
     def Falsify(self) -> UnaryCall[pb.FalsifyRequest, pb.ClockReading]: ...
 
 
+class GatesStub(Protocol):
+    """Each method of fakecri.control.v1.Gates, to be called."""
+
+    @property
+    def List(self) -> UnaryCall[pb.ListGatesRequest, pb.ListGatesResponse]: ...
+
+    @property
+    def Wait(self) -> UnaryCall[pb.WaitGateRequest, pb.Gate]: ...
+
+    @property
+    def Release(self) -> UnaryCall[pb.ReleaseGateRequest, pb.Gate]: ...
+
+
 class StateStub(Protocol):
     """Each method of fakecri.control.v1.State, to be called."""
 

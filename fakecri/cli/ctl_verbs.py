@@ -239,6 +239,33 @@ STATE = (
 RUNTIME = (_strike("restart", "the runtime dies, and comes back", "runtime restart"),)
 NODE = (_strike("reboot", "the node reboots", "node reboot"),)
 
+_GATE = ("name", "waiting", "arrived", "most", "open")
+GATE = (
+    Verb("ls", "list gates", "gates.list", (), _rows("gates", *_GATE)),
+    Verb(
+        "wait",
+        "wait until a gate holds calls",
+        "gates.wait",
+        (
+            _place("name", "NAME"),
+            _option("waiting", "--calls", "N", "how many (1)", type=int),
+            _option("timeout", "--timeout", "SECONDS", "of real time; then status 1", type=float),
+        ),
+        _row(*_GATE),
+    ),
+    Verb(
+        "release",
+        "let calls go on",
+        "gates.release",
+        (
+            _place("name", "NAME"),
+            _option("calls", "--calls", "N", "how many (all that it holds)", type=int),
+            _flag("open", "--open", "let those that are still to come through, too"),
+        ),
+        _row(*_GATE),
+    ),
+)
+
 SESSION = (
     Verb(
         "new",
@@ -260,6 +287,7 @@ SESSION = (
             _option("options.network", "--network", "NAME", "memory or loopback (memory)"),
             _several("options.state", "--state", "FAULT", "what happens by itself"),
             _several("options.mask", "--mask", "FIELD", "hide fields from the recording"),
+            _flag("options.wire_faults", "--wire-faults", "let rules break connections"),
             _several("options.pod_subnets", "--pod-subnet", "CIDR", "where pods get addresses"),
         ),
         _row(*_SESSION),
@@ -293,6 +321,7 @@ BEHAVE = (
 GROUPS: Mapping[str, tuple[str, tuple[Verb, ...]]] = {
     "faults": ("rules: what goes wrong", FAULTS),
     "clock": ("time, and the wall", CLOCK),
+    "gate": ("gates, which hold calls", GATE),
     "state": ("what is on the node, and what happens to it", STATE),
     "runtime": ("the runtime itself", RUNTIME),
     "node": ("the node itself", NODE),

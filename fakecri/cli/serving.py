@@ -109,6 +109,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         on_disk=options.logs == "disk" or bool(options.host_mounts),
         state=tuple(options.state),
         mask=tuple(options.mask),
+        wire_faults=options.wire_faults,
         keep_calls=KEPT_CALLS,
         prefix="--",
     )

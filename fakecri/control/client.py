@@ -75,6 +75,7 @@ class Control:
 
     rules: ControlService
     clock: ControlService
+    gates: ControlService
     recording: ControlService
     node: ControlService
     sessions: ControlService

@@ -7,6 +7,7 @@ from typing import TextIO, TypeAlias
 from fakecri.core.behaviours.grammar import BehaviourError
 from fakecri.core.behaviours.rules import Rule
 from fakecri.core.faults.rules import Rule as FaultRule
+from fakecri.core.faults.rules import breaks_wires
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.plain import require_fields
@@ -17,7 +18,7 @@ from fakecri.errors import UsageError
 from fakecri.network import choose_subnets, open_network
 from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
-from fakecri.scopes import Scope, texts_of
+from fakecri.scopes import Scope, as_rules, texts_of
 
 OpenFiles: TypeAlias = Callable[[], tuple[Files, Files | None]]
 """Where logs and checkpoints go, and what mounts of host paths lead to (None: the same)."""
@@ -49,6 +50,8 @@ class Options:
     """What happens to the node by itself: texts of state faults."""
     mask: tuple[str, ...] = ()
     """Fields that the recording hides, such as `KeyValue.value`."""
+    wire_faults: bool = False
+    """Whether rules that are armed later can break connections, as those of `rules` can."""
     keep_calls: int | None = None
     """How many calls are remembered (None: all); the recording has them all."""
     prefix: str = ""
@@ -78,6 +81,11 @@ class Options:
             raise UsageError(f"{prefix}mask {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
+
+    @property
+    def breaks_wires(self) -> bool:
+        """Whether a server needs what breaks connections."""
+        return self.wire_faults or breaks_wires(as_rules(self.rules))
 
     def new_pace(self) -> Pace:
         """Return the pace, which begins now."""

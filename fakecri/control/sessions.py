@@ -84,7 +84,7 @@ class Session:
         """The rules that it began with."""
         self._begin(options.new_pace())
         self.slot = HostSlot(self.cri.host)
-        self.server = Server(cast("Calls", self.slot), listen)
+        self.server = Server(cast("Calls", self.slot), listen, wire_faults=options.breaks_wires)
 
     def _begin(self, pace: Pace, *, led: bool = False) -> None:
         self.generation += 1

@@ -71,6 +71,7 @@ def _options(options: pb.Options) -> Options:
         pod_subnets=tuple(options.pod_subnets),
         state=tuple(options.state),
         mask=tuple(options.mask),
+        wire_faults=options.wire_faults,
         keep_calls=KEPT_CALLS,
     )
 
