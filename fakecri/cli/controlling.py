@@ -5,7 +5,9 @@ what it says can be no rule, span or time, or nobody answers.
 """
 
 import argparse
+import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +22,7 @@ from fakecri.control.client import ENVIRONMENT
 from fakecri.errors import Code
 
 _WRONG = frozenset({Code.INVALID_ARGUMENT, Code.UNAVAILABLE, Code.UNIMPLEMENTED})
+_INTERRUPTED = 128 + signal.SIGINT
 _SIGNED = re.compile(r"-\d")
 _OPTIONS = ("control", "session", "json")
 
@@ -66,6 +69,16 @@ def _dest(argument: Argument) -> str:
 
 def control(options: argparse.Namespace) -> int:
     """Do what the command line says; return the exit status."""
+    try:
+        return _control(options)
+    except KeyboardInterrupt:  # how a `record --follow` ends
+        return _INTERRUPTED
+    except BrokenPipeError:  # its reader has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _control(options: argparse.Namespace) -> int:
     verb: Verb = options.verb
     fields = _fields(verb, options)
     with Control(options.control, options.session or "") as client:

@@ -2,6 +2,9 @@
 
 import json
 import shlex
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +59,35 @@ def test_a_process_controls_another(process: ServedProcess) -> None:
     assert process.ctl("log", container).returncode == 1
     assert process.ctl("restore", "s1").returncode == 0
     assert process.ctl("log", container).stdout.endswith("stdout F hello\n")
+
+
+def test_who_reads_along_may_have_enough(process: ServedProcess) -> None:
+    command = [sys.executable, "-m", "fakecri", "ctl", "--control", process.control]
+    with subprocess.Popen(
+        [*command, "record", "--follow"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stderr is not None
+        assert json.loads(reader.stdout.readline())["kind"] == "header"
+        reader.send_signal(signal.SIGINT)
+        assert (reader.wait(), reader.stderr.read()) == (130, "")
+    with subprocess.Popen(
+        [*command, "record", "--follow"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stderr is not None
+        reader.stdout.readline()
+        reader.stdout.close()
+        with dialled(process.endpoint) as client:
+            while reader.poll() is None:
+                client.version()
+        assert (reader.wait(), reader.stderr.read()) == (0, "")
 
 
 def test_nobody_there_is_one_line_and_status_2(tmp_path: Path) -> None:
