@@ -1,5 +1,6 @@
 """The recording of a session while it is written, for whoever reads along."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -31,26 +32,37 @@ class Tape:
         """Add a line. Whole lines are in the file, also where this process is killed."""
         content = text.encode()
         if not self.ended:
-            self._file.seek(self.size)
-            self._file.write(content)
-            self._file.flush()
-            self.size += len(content)
+            self._append(content)
             for callback in tuple(self._watchers):
                 callback()
         return len(text)
 
     def read(self, offset: int, limit: int = 1 << 16) -> list[str]:
         """Return lines from an offset on, which is the beginning of one; at least one, if any."""
-        self._file.seek(offset)
-        content = self._file.read(limit)
-        if not content.endswith(b"\n") and content:
-            content += self._file.readline()
-        return content.decode().splitlines()
+        content = self._content(offset, min(offset + limit, self.size))
+        end = content.rfind(b"\n") + 1
+        if content and not end:  # a line that is longer than that
+            return self.read(offset, 2 * limit)
+        return content[:end].decode().split("\n")[:-1]
 
     def text(self) -> str:
         """Return all of it."""
-        self._file.seek(0)
-        return self._file.read().decode()
+        return self._content(0, self.size).decode()
+
+    def _append(self, content: bytes) -> None:
+        # Who reads is in another thread, so that the file's own position is nobody's.
+        size = self.size
+        while content:
+            written = os.pwrite(self._file.fileno(), content, size)
+            content, size = content[written:], size + written
+        self.size = size
+
+    def _content(self, begin: int, end: int) -> bytes:
+        parts = []
+        while begin < end and (part := os.pread(self._file.fileno(), end - begin, begin)):
+            parts.append(part)
+            begin += len(part)
+        return b"".join(parts)
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back at each line and at the end, in any thread; return what stops that.

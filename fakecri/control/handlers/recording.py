@@ -38,7 +38,7 @@ def count(session: Session, request: pb.CountRequest) -> pb.CountResponse:
     for rpc in request.rpcs:
         if rpc not in RPCS:
             raise UsageError(f"{rpc!r} is not an RPC of the CRI")
-    recording = Recording.parse(session.tape.text().splitlines())
+    recording = Recording.parse(session.tape.text().split("\n")[:-1])
     calls = [each for each in recording.calls if not request.rpcs or each.rpc in request.rpcs]
     return pb.CountResponse(
         calls=len(calls),
