@@ -127,6 +127,21 @@ def listen(node: Node) -> Subscriber:
         return subscriber
 
 
+def subscribe(node: Node, timeout: float | None = None) -> Any:
+    """Open a stream of events; return it as soon as the runtime knows of it."""
+    seen = count(node, "GetContainerEvents")
+    stream = node.runtime.GetContainerEvents(pb.GetEventsRequest(), timeout=timeout)
+    until(lambda: count(node, "GetContainerEvents") > seen)
+    return stream
+
+
+def leave(node: Node, stream: Any) -> None:
+    """Hang up; return as soon as the runtime knows of it."""
+    open_calls = sum(call.ended_ns is None for call in node.cri.calls)
+    stream.cancel()
+    until(lambda: all_ended(node, but=open_calls - 1))
+
+
 def heard(subscriber: Subscriber) -> list[tuple[str, str]]:
     """Return id and kind of the events since the last look."""
     return [named(event) for event in subscriber.drain()]

@@ -17,31 +17,16 @@ from tests.behaviour.steps import (
     RUNNING,
     UNKNOWN,
     all_ended,
-    count,
     crash_sandbox,
     exec_sync,
+    leave,
     listen,
     named,
     still_node,
-    until,
+    subscribe,
     wait,
 )
 from tests.support import Node, raises_status
-
-
-def subscribe(node: Node, timeout: float | None = None) -> Any:
-    """Open a stream of events; return it as soon as the runtime knows of it."""
-    seen = count(node, "GetContainerEvents")
-    stream = node.runtime.GetContainerEvents(pb.GetEventsRequest(), timeout=timeout)
-    until(lambda: count(node, "GetContainerEvents") > seen)
-    return stream
-
-
-def leave(node: Node, stream: Any) -> None:
-    """Hang up; return as soon as the runtime knows of it."""
-    open_calls = sum(call.ended_ns is None for call in node.cri.calls)
-    stream.cancel()
-    until(lambda: all_ended(node, but=open_calls - 1))
 
 
 def take(stream: Any, number: int) -> list[tuple[str, str]]:
