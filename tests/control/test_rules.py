@@ -3,10 +3,9 @@
 import grpc
 import pytest
 
-from fakecri.api import runtime_pb2 as pb
 from fakecri.control import ControlError
 from fakecri.errors import Code
-from tests.control.served import Controlled, controlled
+from tests.control.served import Controlled, controlled, dialled
 from tests.support import raises_status
 
 GONE = 'StopContainer{pod=web} = 1* error(UNAVAILABLE, "gone")'
@@ -94,10 +93,11 @@ def test_what_names_no_rule_is_refused(
 def test_rules_of_a_session_break_connections_in_every_generation() -> None:
     with controlled(wire_faults=True) as served:
         for _ in range(2):
-            served.client.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
             served.control.rules.arm(rules=["Version = 1* reset"])
-            with raises_status(grpc.StatusCode.UNAVAILABLE):
-                served.client.version()
-            served.client.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+            # Each call has a connection of its own: one that was just broken may seem to live.
+            with dialled(served.endpoint) as client, raises_status(grpc.StatusCode.UNAVAILABLE):
+                client.version()
+            with dialled(served.endpoint) as client:
+                client.version()
             assert served.control.rules.list().rules[0].fired == 1
             served.control.sessions.reset()
