@@ -80,8 +80,7 @@ def proxy(options: argparse.Namespace) -> int:
         )
         stack.callback(host.close)
         scope = Faulting(host)(rules)
-        wire_faults = options.wire_faults or breaks_wires(rules)
-        server = Server(host, options.listen, relay, wire_faults=wire_faults)
+        server = Server(host, options.listen, relay, wire_faults=breaks_wires(rules))
         asyncio.run(_run(host, relay, server, options))
     return tell_unfired(scope, options)
 

@@ -16,7 +16,7 @@ VARIABLE = "FAKECRI_RULES"
 
 
 def add_rule_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--rule`, `--rules`, `--strict-rules` and `--wire-faults`."""
+    """Add `--rule`, `--rules` and `--strict-rules`."""
     add = parser.add_argument
     add(
         "--rule",
@@ -39,7 +39,11 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="at the end, exit status 1 where a rule has never acted",
     )
-    add(
+
+
+def add_wire_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--wire-faults`, to a command whose rules can come later."""
+    parser.add_argument(
         "--wire-faults",
         action="store_true",
         help="let rules that come later break connections; those given here can anyway",

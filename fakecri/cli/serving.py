@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from fakecri.cli.commands import Commands, add_command
-from fakecri.cli.rules import add_rule_options, chosen_rules, tell_unfired
+from fakecri.cli.rules import add_rule_options, add_wire_option, chosen_rules, tell_unfired
 from fakecri.cli.running import (
     KEPT_CALLS,
     add_listen_option,
@@ -198,6 +198,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
     _add_behaviour_options(parser)
     add_rule_options(parser)
+    add_wire_option(parser)
     add_state_option(parser)
     parser.add_argument(
         "--control",

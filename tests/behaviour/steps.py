@@ -60,6 +60,14 @@ def put_image(node: Node, name: str) -> str:
         return world.images.pull(reference, world.registry.resolve(reference)).id
 
 
+def is_answered(runtime: Any) -> bool:
+    """Whether a call gets through: on a connection that was torn, some may still be sent."""
+    try:
+        return bool(runtime.Version(pb.VersionRequest(), wait_for_ready=True).runtime_name)
+    except grpc.RpcError:
+        return False
+
+
 def begin(node: Node, rpc: str, request: Message, timeout: float | None = None) -> Any:
     """Begin a call; return its future as soon as the runtime has seen it."""
     seen = count(node, rpc)

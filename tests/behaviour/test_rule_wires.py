@@ -10,7 +10,7 @@ import pytest
 from fakecri import CRI, UsageError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
-from tests.behaviour.steps import DEADLINE_EXCEEDED, RUNNING, begin, until
+from tests.behaviour.steps import DEADLINE_EXCEEDED, RUNNING, begin, is_answered, until
 from tests.behaviour.test_rule_errors import effects
 from tests.support import Node, raises_status
 
@@ -47,15 +47,7 @@ def test_a_connection_is_torn_under_a_call(wired: Node, action: str) -> None:
         with raises_status(UNAVAILABLE):
             wired.runtime.Version(VERSION)
         assert effects(wired) == [(action.partition("(")[0], "wire", "definite")]
-        until(lambda: is_back(wired))
-
-
-def is_back(node: Node) -> bool:
-    """Whether a call is answered: the next one may still be sent on what was torn."""
-    try:
-        return bool(node.runtime.Version(VERSION, wait_for_ready=True).runtime_name)
-    except grpc.RpcError:
-        return False
+        until(lambda: is_answered(wired.runtime))
 
 
 def test_a_connection_is_torn_when_the_work_is_done(wired: Node) -> None:
@@ -64,7 +56,7 @@ def test_a_connection_is_torn_when_the_work_is_done(wired: Node) -> None:
     with wired.cri.faults("StartContainer = 1* reset(after)"), raises_status(UNAVAILABLE):
         wired.start(made)
     assert effects(wired) == [("reset", "wire", "indefinite")]
-    until(lambda: is_back(wired))
+    until(lambda: is_answered(wired.runtime))
     assert wired.status(made).state == RUNNING
 
 
@@ -111,7 +103,7 @@ def test_nobody_can_connect_for_a_while(wired: Node) -> None:
         with raises_status(UNAVAILABLE):
             wired.runtime.Version(VERSION)
         wired.cri.advance(5)
-        until(lambda: is_back(wired))
+        until(lambda: is_answered(wired.runtime))
 
 
 def test_without_a_pump_calls_end_as_if_the_connection_had(node: Node) -> None:
@@ -152,7 +144,7 @@ def test_a_rule_that_is_there_brings_the_pump_and_a_port_has_one_too() -> None:
         with connect(server.endpoint) as channel:
             with raises_status(UNAVAILABLE):
                 runtime_stub(channel).Version(VERSION)
-            until(lambda: is_back(Node(cri, runtime_stub(channel), image_stub(channel), "grpc")))
+            until(lambda: is_answered(runtime_stub(channel)))
 
 
 def test_headers_of_any_size_pass_the_pump() -> None:

@@ -14,6 +14,7 @@ from fakecri import CRI, cli
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
 from fakecri.core.recording import Recording
+from tests.behaviour.steps import is_answered, until
 from tests.support import raises_status
 from tests.test_cli import COMMAND, Serving
 
@@ -76,6 +77,28 @@ def test_proxy_records(directory: Path) -> None:
     assert json.loads(record.read_text().splitlines()[1])["timeout_ns"] == 10_000_000_000
 
 
+def test_a_rule_of_the_proxy_breaks_connections_of_its_clients(directory: Path) -> None:
+    with (
+        CRI() as cri,
+        cri.serve(f"{directory}/upstream.sock") as upstream,
+        proxying(
+            *("--upstream", upstream.endpoint, "--listen", directory / "cri.sock"),
+            *("--rule", "Version = 1* reset(after)"),
+        ) as proxy,
+        connect(proxy.endpoint) as channel,
+    ):
+        runtime = runtime_stub(channel)
+        events = runtime.GetContainerEvents(pb.GetEventsRequest())
+        until(lambda: cri.calls)
+        with raises_status(grpc.StatusCode.UNAVAILABLE):
+            runtime.Version(pb.VersionRequest())
+        assert [call.rpc for call in cri.calls] == ["GetContainerEvents", "Version"]
+        with raises_status(grpc.StatusCode.UNAVAILABLE):  # it was on the same connection
+            next(events)
+        until(lambda: is_answered(runtime))
+        assert proxy.stop() == (0, "", "")
+
+
 def test_proxy_learns_before_it_is_ready(directory: Path) -> None:
     with CRI() as cri, cri.serve(f"{directory}/upstream.sock") as upstream:
         with proxying(
@@ -102,7 +125,7 @@ def test_proxy_before_itself_is_refused(
     assert line == f"fakecri: --upstream {path}: the proxy itself is to listen there\n"
 
 
-@pytest.mark.parametrize("option", ["--pace", "--rate", "--behave", "--add-image"])
+@pytest.mark.parametrize("option", ["--pace", "--rate", "--behave", "--add-image", "--wire-faults"])
 def test_proxy_has_no_options_that_only_a_simulation_has(
     option: str, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,7 @@ from fakecri.channel import connect, image_stub, runtime_stub
 from fakecri.core.recording import Recording
 from fakecri.proxy import Proxy
 from fakecri.scopes import UnfiredRule
+from tests.behaviour.steps import is_answered
 from tests.server.served import PATIENCE_S, until
 from tests.support import FACES, Node, raises_status
 
@@ -184,7 +185,29 @@ def test_messages_of_a_stream_are_lost_and_a_stream_ends(node: Proxied) -> None:
     until(lambda: all(call.ended_ns is not None for call in node.cri.calls))
 
 
-def test_a_connection_is_reset_after_the_work_is_done(directory: Path) -> None:
+@pytest.mark.parametrize(("action", "done"), [("reset", 0), ("reset(after)", 1), ("goaway", 0)])
+def test_a_connection_is_torn_before_or_after_the_work(
+    directory: Path, action: str, done: int
+) -> None:
+    with (
+        CRI() as cri,
+        cri.serve(f"{directory}/upstream.sock") as upstream,
+        Proxy(upstream.endpoint) as proxy,
+        proxy.serve(f"{directory}/cri.sock", wire_faults=True) as server,
+        connect(server.endpoint) as channel,
+    ):
+        runtime = runtime_stub(channel)
+        events = runtime.GetContainerEvents(pb.GetEventsRequest(), timeout=PATIENCE_S)
+        until(lambda: bool(cri.calls))
+        with proxy.faults(f"Version = 1* {action}"), raises_status(grpc.StatusCode.UNAVAILABLE):
+            runtime.Version(pb.VersionRequest(), timeout=PATIENCE_S)
+        assert sum(call.rpc == "Version" for call in cri.calls) == done
+        with raises_status(grpc.StatusCode.UNAVAILABLE):  # it was on the same connection
+            next(events)
+        until(lambda: is_answered(runtime))
+
+
+def test_a_rule_that_is_there_when_the_proxy_opens_breaks_connections(directory: Path) -> None:
     with (
         CRI() as cri,
         cri.serve(f"{directory}/upstream.sock") as upstream,
@@ -192,10 +215,15 @@ def test_a_connection_is_reset_after_the_work_is_done(directory: Path) -> None:
         proxy.serve(f"{directory}/cri.sock") as server,
         connect(server.endpoint) as channel,
     ):
+        runtime = runtime_stub(channel)
+        events = runtime.GetContainerEvents(pb.GetEventsRequest(), timeout=PATIENCE_S)
+        until(lambda: bool(cri.calls))
         with raises_status(grpc.StatusCode.UNAVAILABLE):
-            runtime_stub(channel).Version(pb.VersionRequest(), timeout=PATIENCE_S)
-        assert [call.rpc for call in cri.calls] == ["Version"]
-        runtime_stub(channel).Version(pb.VersionRequest(), timeout=PATIENCE_S)
+            runtime.Version(pb.VersionRequest(), timeout=PATIENCE_S)
+        assert [call.rpc for call in cri.calls] == ["GetContainerEvents", "Version"]
+        with raises_status(grpc.StatusCode.UNAVAILABLE):
+            next(events)
+        until(lambda: is_answered(runtime))
 
 
 def test_an_injected_error_is_the_next_answer(node: Proxied) -> None:
