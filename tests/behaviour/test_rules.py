@@ -8,7 +8,9 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.errors import Code
 from tests.behaviour.steps import NOT_FOUND, RUNNING, containers, sandboxes
-from tests.support import Node, raises_status
+from tests.server.served import until
+from tests.support import FACES, Node, raises_status
+from tests.support import node as open_node
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 GONE = "error(UNAVAILABLE, gone)"
@@ -136,6 +138,33 @@ def test_a_rule_acts_while_the_thing_is_in_a_state(ready: Node) -> None:
         ready.status(made)
     ready.stop(made)
     ready.status(made)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_max_bounds_how_many_calls_a_term_acts_on_at_once(face: str) -> None:
+    with open_node(face, pace="manual") as ready:
+        ready.pull()
+        pod = ready.run_sandbox()
+        stubborn = ["sh", "-c", "trap '' TERM; while true; do sleep 1; done"]
+        ids = [ready.run(pod, *stubborn, name=name) for name in ("a", "b", "c")]
+        ready.cri.advance(1)
+        scope = ready.cri.faults("StopContainer = max 1 after:error(UNAVAILABLE, gone)")
+        requests = [pb.StopContainerRequest(container_id=id_, timeout=5) for id_ in ids]
+        stops = [ready.runtime.StopContainer.future(each) for each in requests[:2]]
+        until(lambda: scope.rules[0].hits == 2)
+        ready.cri.advance(6)
+        assert sorted(stop.code().name for stop in stops) == ["OK", "UNAVAILABLE"]
+        with raises_status(UNAVAILABLE, "gone"):
+            ready.stop(ids[2])
+        assert (scope.fired, scope.rules[0].hits) == (2, 3)
+
+
+def test_on_connect_is_for_the_first_call_since_the_runtime_was_there(node: Node) -> None:
+    node.cri.faults(f"Version = on_connect {GONE}")
+    before = pattern(node, 3)
+    with node.cri.host.turn() as world:
+        world.faults.reconnect()
+    assert (before, pattern(node, 3)) == ("x..", "x..")
 
 
 def test_once_is_for_each_thing(ready: Node) -> None:

@@ -88,7 +88,7 @@ def compare(rounds: int) -> dict[str, float]:
     rules = {"none": (), "none_again": (), "usual": USUAL, "greedy": GREEDY}
     times: dict[str, list[float]] = {name: [] for name in rules}
     with ExitStack() as stack:
-        runtimes = {name: stack.enter_context(CRI(keep_calls=100)) for name in rules}
+        runtimes = {name: stack.enter_context(CRI(keep_calls=1000)) for name in rules}
         for name, cri in runtimes.items():
             if rules[name]:
                 cri.faults(*rules[name])

@@ -1,6 +1,6 @@
 """What the store knows of the things that requests name."""
 
-from fakecri.core.faults.things import KnownContainer, KnownPod
+from fakecri.core.faults.things import KnownContainer, KnownPod, UnreadContainer, UnreadPod
 from fakecri.core.image_store import AmbiguousDigest, ImageStore
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.references import find_normalised
@@ -59,17 +59,7 @@ class StoreLookup:
 def _pod(sandbox: Sandbox) -> KnownPod:
     known = sandbox.known
     if known is None:
-        metadata = sandbox.config.metadata
-        known = sandbox.known = KnownPod(
-            id=sandbox.id,
-            name=metadata.name,
-            namespace=metadata.namespace,
-            uid=metadata.uid,
-            attempt=metadata.attempt,
-            handler=sandbox.runtime_handler,
-            labels=sandbox.config.labels,
-            annotations=sandbox.config.annotations,
-        )
+        known = sandbox.known = UnreadPod(sandbox.config, sandbox.runtime_handler, sandbox.id)
     known.state = _SANDBOX_STATES[sandbox.state]
     return known
 
@@ -77,15 +67,8 @@ def _pod(sandbox: Sandbox) -> KnownPod:
 def _container(container: Container) -> KnownContainer:
     known = container.known
     if known is None:
-        metadata = container.config.metadata
-        known = container.known = KnownContainer(
-            id=container.id,
-            name=metadata.name,
-            attempt=metadata.attempt,
-            labels=container.config.labels,
-            annotations=container.config.annotations,
-            images=tuple(dict.fromkeys((container.config.image.image, *container.image_names))),
-            pod=_pod(container.parent),
+        known = container.known = UnreadContainer(
+            container.config, _pod(container.parent), container.id, container.image_names
         )
     known.state = _CONTAINER_STATES[container.state]
     return known

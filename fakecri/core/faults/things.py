@@ -104,6 +104,7 @@ class UnreadPod(KnownPod):
     __slots__ = ("_config",)
 
     def __init__(self, config: pb.PodSandboxConfig, handler: str = "", id_: str = "") -> None:
+        # What is not set here comes to __getattr__.
         self._config = config
         self.id, self.handler, self.state = id_, handler, ""
 
@@ -116,6 +117,7 @@ class UnreadPod(KnownPod):
 
 
 _POD_FIELDS: Mapping[str, Callable[[pb.PodSandboxConfig], Any]] = {
+    "opinions": lambda _: Opinions(),
     "name": lambda config: config.metadata.name,
     "namespace": lambda config: config.metadata.namespace,
     "uid": lambda config: config.metadata.uid,
@@ -128,24 +130,31 @@ _POD_FIELDS: Mapping[str, Callable[[pb.PodSandboxConfig], Any]] = {
 class UnreadContainer(KnownContainer):
     """A container that a config describes, likewise."""
 
-    __slots__ = ("_config",)
+    __slots__ = ("_config", "_image_names")
 
-    def __init__(self, config: pb.ContainerConfig, pod: KnownPod | None) -> None:
-        self._config = config
-        self.pod = pod
-        self.id, self.state, self.images = "", "", ()
+    def __init__(
+        self,
+        config: pb.ContainerConfig,
+        pod: KnownPod | None,
+        id_: str = "",
+        image_names: tuple[str, ...] = (),
+    ) -> None:
+        self._config, self._image_names = config, image_names
+        self.id, self.pod, self.state = id_, pod, ""
 
     def __getattr__(self, name: str) -> Any:
         if name not in _CONTAINER_FIELDS:
             raise AttributeError(name)
-        value = _CONTAINER_FIELDS[name](self._config)
+        value = _CONTAINER_FIELDS[name](self._config, self._image_names)
         setattr(self, name, value)
         return value
 
 
-_CONTAINER_FIELDS: Mapping[str, Callable[[pb.ContainerConfig], Any]] = {
-    "name": lambda config: config.metadata.name,
-    "attempt": lambda config: config.metadata.attempt,
-    "labels": lambda config: config.labels,
-    "annotations": lambda config: config.annotations,
+_CONTAINER_FIELDS: Mapping[str, Callable[[pb.ContainerConfig, tuple[str, ...]], Any]] = {
+    "opinions": lambda *_: Opinions(),
+    "name": lambda config, _: config.metadata.name,
+    "attempt": lambda config, _: config.metadata.attempt,
+    "labels": lambda config, _: config.labels,
+    "annotations": lambda config, _: config.annotations,
+    "images": lambda config, names: tuple(dict.fromkeys((config.image.image, *names))),
 }
