@@ -43,7 +43,19 @@ def _terminated_like_interrupted() -> Iterator[None]:
 @pytest.fixture(scope="session", params=[FAKE, REAL])
 def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """A running server with busybox pulled; one for the whole session."""
-    name = str(request.param)
+    with _running(str(request.param)) as runtime:
+        yield runtime
+
+
+@pytest.fixture(params=[FAKE, REAL])
+def fresh_runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
+    """Likewise, but one that no other test has used."""
+    with _running(str(request.param)) as runtime:
+        yield runtime
+
+
+@contextmanager
+def _running(name: str) -> Iterator[Runtime]:
     skip_for(obstacles() if name == REAL else install.missing("crictl"))
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,

@@ -23,8 +23,9 @@ KNOWN = Path(__file__).parents[2] / "fixtures" / "recordings" / "life-on-contain
 
 
 def test_a_recorded_life_is_the_same_but_for_what_is_known(
-    runtime: Runtime, tmp_path: Path
+    fresh_runtime: Runtime, tmp_path: Path
 ) -> None:
+    runtime = fresh_runtime  # its addresses and images are the first ones, as in the recording
     recording = recording_of(lambda node: live(node, str(tmp_path / "logs"), runtime.cgroup_parent))
     record = io.StringIO()
     with Proxy(runtime.endpoint, record=record) as proxy:
