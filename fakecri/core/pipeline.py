@@ -270,7 +270,7 @@ def _answer(world: World, call: Call, send: Callable[[Message], None]) -> Waits[
 
 def handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
     """Have a call answered by the handler of this world; messages of a stream go to `send`."""
-    if world.outage is not None:
+    if world.outage is not None and not world.outage.is_down:
         raise CRIError("server is not initialized yet: unavailable", Code.UNAVAILABLE)
     if world.locks:
         yield from world.locks.free(call.rpc.name, call.request)

@@ -278,6 +278,12 @@ class Recorder:
         """Write that a test changed the state of something: `exit`, `lose`, `restart`."""
         self._write("state", what=what, **facts)
 
+    def undone(self, call: CallRecord, error: CRIError | None) -> None:
+        """Write that work that a rule put off has failed, or will never be done: no error."""
+        what = "late work failed" if error else "late work lost"
+        told = {"error": _told(error)} if error else {}
+        self._write("state", what=what, call=call.serial, rpc=call.rpc, **told)
+
     def turned(self, what: str, **facts: Any) -> None:
         """Write that somebody did something to the clock: `advance`, `jump`, `hold`."""
         self._write("clock", what=what, **facts)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fakecri.core import lifecycle, pipeline, signals
+from fakecri.core.faults.effects import drop_late
 from fakecri.core.net.pods import disconnect
 from fakecri.core.outages import Outage, cut_off
 from fakecri.core.records import Container, Sandbox
@@ -58,6 +59,7 @@ def go_down(world: World) -> None:
     for call in tuple(world.in_flight):
         pipeline.abandon(world, call, cut_off())
     world.in_flight.clear()
+    drop_late(world)
     world.events.clear()
     world.tokens.clear()
     world.power.tell(is_up=False)

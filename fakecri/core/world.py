@@ -28,9 +28,9 @@ from fakecri.core.node import Node
 from fakecri.core.outages import Outage, Power
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
-from fakecri.core.recorder import Recorder
+from fakecri.core.recorder import CallRecord, Recorder
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.scheduler import SECOND_NS, Scheduler, Waits
+from fakecri.core.scheduler import SECOND_NS, Scheduler, Task, Waits
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
 from fakecri.core.system import NodePids
@@ -108,6 +108,8 @@ class World:
             self.files.stand_on(self.disk)
         self.in_flight: dict[Call, None] = {}
         """The calls that wait, in the order of their arrival."""
+        self.late: dict[Task[None], CallRecord] = {}
+        """Work that a rule has put off, and the calls that were answered for it."""
         self.outage: Outage | None = None
         """Why the runtime does not serve; None: it does."""
         self.power = Power()

@@ -13,6 +13,7 @@ from fakecri.core.image_registry import ImageNotFound, RegistryUnreachable
 from fakecri.core.references import InvalidReference, parse_reference
 from fakecri.core.scheduler import Task, Waits
 from fakecri.core.store import Names
+from fakecri.errors import Code, CRIError
 
 if TYPE_CHECKING:
     from fakecri.core.pipeline import Call
@@ -62,8 +63,41 @@ def _postponed(world: "World", call: "Call", shot: Shot, work: Work) -> Message:
     """Answer at once, and have the work done when the time has come, whatever comes of it."""
     (duration,) = shot.term.action.arguments
     delay_ns = duration.ns if isinstance(duration, Duration) else 0
-    world.scheduler.after(delay_ns, lambda: Task(world.scheduler, work()).step())
+    task = Task(world.scheduler, _late(world, call, delay_ns, work))
+    record = call.record
+    if record is not None:
+        world.late[task] = record
+
+        def forget() -> None:
+            world.late.pop(task, None)
+
+        task.then(forget)
+    task.step()
     return lie(world, call)
+
+
+def _late(world: "World", call: "Call", delay_ns: int, work: Work) -> Waits[None]:
+    """Do the work of a call that was answered. Nobody hears how it fails but the recorder."""
+    yield from world.scheduler.sleep(delay_ns)
+    try:
+        yield from work()
+    except CRIError as failure:
+        error = failure.bare()
+    except Exception as bug:  # noqa: BLE001  # as for a call that is waited for
+        error = CRIError(f"{type(bug).__name__}: {bug}", Code.INTERNAL)
+    else:
+        return
+    if call.record is not None:
+        world.recorder.undone(call.record, error)
+
+
+def drop_late(world: "World") -> None:
+    """Forget all work that was put off: who was to do it has died."""
+    late, world.late = world.late, {}
+    for task, record in late.items():
+        if not task.done:
+            task.drop()
+            world.recorder.undone(record, None)
 
 
 def _free_name(world: "World", request: Any) -> None:
