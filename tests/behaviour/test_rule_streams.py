@@ -217,6 +217,23 @@ def test_events_of_a_kind_are_held_behind_others(still: Node) -> None:
         assert [named(next(stream))[1] for _ in range(2)] == ["STARTED", "STARTED"]
 
 
+def test_time_that_may_leap_leaps_to_a_held_event_and_others_pass_while_it_is_held(
+    ready: Node,
+) -> None:
+    with (
+        ready.cri.faults("GetContainerEvents = hold(STARTED, 2s)"),
+        events_of(ready) as stream,
+    ):
+        with ready.cri.clock.hold():
+            began_ns = ready.cri.now_ns
+            pod = ready.run_sandbox()
+            made = ready.create(pod, "sleep", "999")
+            assert [named(next(stream)) for _ in range(2)] == [(pod, "CREATED"), (made, "CREATED")]
+            assert ready.cri.now_ns == began_ns
+        assert named(next(stream)) == (pod, "STARTED")
+        assert ready.cri.now_ns == began_ns + 2 * 10**9
+
+
 def test_a_stalled_event_stream_stays_open(ready: Node, pod: str) -> None:
     with (
         ready.cri.faults("GetContainerEvents = at 2 stall") as scope,
