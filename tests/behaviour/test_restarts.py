@@ -30,6 +30,7 @@ from tests.behaviour.steps import (
     heard,
     held,
     id_of,
+    is_answered,
     listen,
     put_image,
     sandboxes,
@@ -55,7 +56,15 @@ def restart(still: Node, down: float = 5, **found: Any) -> None:
 
 def reconnect(still: Node) -> None:
     """Wait until a client that was refused has tried again."""
-    still.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+    until(lambda: is_answered(still.runtime))
+
+
+def is_early(still: Node) -> bool:
+    """Whether a call gets to the runtime, which is not initialized yet."""
+    with pytest.raises(grpc.RpcError) as refusal:
+        still.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+    assert refusal.value.code() is UNAVAILABLE
+    return refusal.value.details() == "server is not initialized yet: unavailable"
 
 
 def run_one(still: Node, name: str = "app", pod: str = "web") -> tuple[str, str]:
@@ -112,8 +121,7 @@ def test_a_late_runtime_answers_that_it_is_not_initialized(still: Node) -> None:
     still.cri.restart_runtime(1, init=20)
     still.cri.state.container(id_).exit(3)
     wait(still, 1)
-    with raises_status(UNAVAILABLE, "server is not initialized yet: unavailable"):
-        still.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+    until(lambda: is_early(still))
     with raises_status(UNAVAILABLE, "server is not initialized yet: unavailable"):
         list(still.runtime.GetContainerEvents(pb.GetEventsRequest()))
     wait(still, 20)
@@ -130,7 +138,7 @@ def test_a_server_that_is_opened_while_the_runtime_is_down_opens_when_that_is_ba
         with raises_status(UNAVAILABLE):
             runtime.Version(pb.VersionRequest())
         wait(still, 5)
-        runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+        until(lambda: is_answered(runtime))
     assert list(tmp_path.iterdir()) == []
 
 

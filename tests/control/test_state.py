@@ -8,6 +8,7 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.control import ControlError
 from fakecri.errors import Code
+from tests.behaviour.steps import is_answered, until
 from tests.control.served import Controlled, controlled
 from tests.support import raises_status
 
@@ -55,24 +56,25 @@ def test_the_runtime_restarts(served: Controlled) -> None:
         served.client.version()
     served.control.clock.advance(span="5s")
     assert served.control.state.list().up
-    status = served.client.runtime.ContainerStatus(
-        pb.ContainerStatusRequest(container_id=container), wait_for_ready=True
-    ).status
+    until(lambda: is_answered(served.client.runtime))
+    request = pb.ContainerStatusRequest(container_id=container)
+    status = served.client.runtime.ContainerStatus(request).status
     assert status.state == pb.CONTAINER_UNKNOWN
 
 
 def test_the_node_reboots(served: Controlled) -> None:
     container = served.client.run("sleep", "100")
     served.control.state.strike(fault="node reboot")
+    until(lambda: is_answered(served.client.runtime))
     request = pb.ContainerStatusRequest(container_id=container)
-    status = served.client.runtime.ContainerStatus(request, wait_for_ready=True).status
+    status = served.client.runtime.ContainerStatus(request).status
     assert (status.state, status.exit_code) == (pb.CONTAINER_EXITED, 255)
 
 
 def test_a_runtime_that_is_down_is_up_again_after_a_reset(served: Controlled) -> None:
     served.control.state.strike(fault="runtime restart down=1h")
     served.control.sessions.reset()
-    served.client.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+    until(lambda: is_answered(served.client.runtime))
     served.control.state.strike(fault="runtime restart down=1h")
     assert not served.control.state.list().up
     with raises_status(grpc.StatusCode.UNAVAILABLE):
@@ -83,7 +85,7 @@ def test_a_runtime_that_was_down_is_down_when_it_is_restored(served: Controlled)
     served.control.state.strike(fault="runtime restart down=1h")
     served.control.sessions.snapshot()
     served.control.clock.advance(span="1h")
-    served.client.runtime.Version(pb.VersionRequest(), wait_for_ready=True)
+    until(lambda: is_answered(served.client.runtime))
     served.control.sessions.restore(id="s1")
     assert not served.control.state.list().up
     with raises_status(grpc.StatusCode.UNAVAILABLE):

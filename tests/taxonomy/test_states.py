@@ -4,7 +4,17 @@ import grpc
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
-from tests.behaviour.steps import EXITED, NOTREADY, READY, RUNNING, containers, sandboxes, subscribe
+from tests.behaviour.steps import (
+    EXITED,
+    NOTREADY,
+    READY,
+    RUNNING,
+    containers,
+    is_answered,
+    sandboxes,
+    subscribe,
+    until,
+)
 from tests.support import Node, raises_status
 from tests.taxonomy.shows import shows
 
@@ -30,11 +40,6 @@ def conditions(node: Node) -> dict[str, bool]:
     """Return the conditions of the runtime."""
     status = node.runtime.Status(pb.StatusRequest()).status
     return {each.type: each.status for each in status.conditions}
-
-
-def answered(node: Node) -> bool:
-    """Call until the connection is there again, as a client of gRPC's can."""
-    return bool(node.runtime.Version(VERSION, wait_for_ready=True).version)
 
 
 def has_busybox(node: Node) -> bool:
@@ -128,7 +133,7 @@ def test_an_object_vanishes_between_list_and_status(node: Node, app: str) -> Non
 @shows("X7", "runtime restart zeroed=web/main", "UNKNOWN, created_at 0")
 def test_the_runtime_restarts(node: Node, app: str, text: str) -> None:
     node.cri.state.strike(text)
-    assert answered(node)
+    until(lambda: is_answered(node.runtime))
     status = node.status(app)
     expected = {"runtime restart": RUNNING, "runtime restart keep=dead": EXITED}
     assert status.state == expected.get(text, UNKNOWN_STATE)
@@ -142,7 +147,7 @@ def test_the_runtime_restarts(node: Node, app: str, text: str) -> None:
 @shows("X7", "runtime restart lost=web/main leak-names", "it is gone, and its name reserved")
 def test_the_runtime_forgets(node: Node, app: str, text: str) -> None:
     node.cri.state.strike(text)
-    assert answered(node)
+    until(lambda: is_answered(node.runtime))
     assert containers(node) == []
     if "none" in text:
         assert sandboxes(node) == []
@@ -165,7 +170,7 @@ def test_the_runtime_restarts_under_an_event_stream(node: Node, text: str) -> No
     with raises_status(S.UNAVAILABLE):
         node.runtime.Version(VERSION)
     node.cri.advance(6)
-    assert answered(node)
+    until(lambda: is_answered(node.runtime))
     again = subscribe(node)
     pod_sandbox_id = node.run_sandbox()
     assert next(again).container_id == pod_sandbox_id
@@ -178,7 +183,7 @@ def test_the_runtime_restarts_under_an_event_stream(node: Node, text: str) -> No
 @shows("X8", "node reboot clock=-320d", "likewise; what is made after it seems older")
 def test_the_node_reboots(node: Node, app: str, text: str) -> None:
     node.cri.state.strike(text)
-    assert answered(node)
+    until(lambda: is_answered(node.runtime))
     assert ended(node, app)[0] == int(text.partition("exit=")[2] or 255)
     (pod_sandbox_id,) = sandboxes(node)
     assert node.sandbox_status(pod_sandbox_id).state == NOTREADY
