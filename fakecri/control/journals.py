@@ -52,6 +52,9 @@ class ControlStep:
 
 Step: TypeAlias = CallStep | CancelStep | ControlStep
 
+MOST_STEPS = 100_000
+"""How many steps are remembered, so that a server that runs for days does not grow without end."""
+
 
 class Journal:
     """The steps of a runtime so far."""
@@ -60,18 +63,34 @@ class Journal:
         self.steps: list[Step] = []
         self.indexes: WeakKeyDictionary[Call, int] = WeakKeyDictionary()
         """Which step each call was."""
+        self.too_long = False
+        """Whether there were more than `MOST_STEPS`: then none is remembered."""
+
+    def add(self, step: Step) -> None:
+        """Remember a step. Part of the steps is of no use, so one too many lets go of all."""
+        if len(self.steps) == MOST_STEPS:
+            self.too_long = True
+            self.steps.clear()
+            self.indexes.clear()
+        if not self.too_long:
+            self.steps.append(step)
+
+    def drop_last(self) -> None:
+        """Forget the last step: nothing has come of it."""
+        if not self.too_long:
+            self.steps.pop()
 
     def called(self, call: Call, request: bytes, rest: dict[str, Any]) -> None:
         """A call has begun. One that came too late, to a runtime that is closed, is no step."""
-        if call.record is not None:
+        if call.record is not None and not self.too_long:
             self.indexes[call] = len(self.steps)
-            self.steps.append(CallStep(call.record.began_ns, call.rpc.name, request, rest))
+            self.add(CallStep(call.record.began_ns, call.rpc.name, request, rest))
 
     def cancelled(self, call: Call, virtual_ns: int, error: CancelledError, cause: str) -> None:
         """A client has gone."""
         index = self.indexes.get(call)
         if index is not None and not call.done:
-            self.steps.append(CancelStep(virtual_ns, index, error, cause))
+            self.add(CancelStep(virtual_ns, index, error, cause))
 
 
 class HostSlot:
@@ -125,7 +144,7 @@ class HostSlot:
 
     def changed(self, method: str, request: Message) -> None:
         """The control service is about to change something."""
-        self.journal.steps.append(ControlStep(self._virtual_ns(), method, request))
+        self.journal.add(ControlStep(self._virtual_ns(), method, request))
 
     def _virtual_ns(self) -> int:
         with self.host.turn() as world:

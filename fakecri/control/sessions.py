@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Generic, TextIO, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from fakecri.control.journals import ControlStep, HostSlot, Replay, Step
+from fakecri.control.journals import MOST_STEPS, ControlStep, HostSlot, Replay, Step
 from fakecri.control.options import Options
 from fakecri.control.rpcs import HANDLERS
 from fakecri.control.tapes import Tape
@@ -148,6 +148,8 @@ class Session:
             raise Refused("what a runtime has written to a disk cannot be undone: --logs memory")
         if self.options.network != "memory":
             raise Refused("what came over a real network cannot be made to come again")
+        if self.slot.journal.too_long:
+            raise Refused(f"more was done than the {MOST_STEPS} steps that are remembered: Reset")
         with self.cri.host.turn() as world:
             start_ns, virtual_ns = world.began_ns, world.scheduler.now_ns - world.began_ns
         steps = tuple(self.slot.journal.steps)
@@ -181,7 +183,7 @@ class Session:
         try:
             answer: Message = HANDLERS[method].answer(self, request)
         except UsageError:
-            self.slot.journal.steps.pop()
+            self.slot.journal.drop_last()
             raise
         return answer
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.control import ControlError
+from fakecri.control import ControlError, journals
 from fakecri.errors import Code
 from tests.control.served import Client, Controlled, controlled, dialled
 from tests.support import raises_status
@@ -196,6 +196,30 @@ def test_a_restored_runtime_is_as_it_was_to_the_byte(served: Controlled) -> None
     assert recorded(served) == before
     assert served.client.status(container) == status
     assert served.control.rules.list() == rules
+
+
+def test_more_steps_than_are_remembered_are_no_snapshot(
+    served: Controlled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "MOST_STEPS", 5)
+    served.client.run("sleep", "60")
+    sessions = served.control.sessions
+    assert sessions.snapshot().steps == 4
+    served.client.version()
+    assert sessions.snapshot().steps == 5
+    served.client.version()
+    with pytest.raises(ControlError, match="steps that are remembered: Reset") as refusal:
+        sessions.snapshot()
+    assert refusal.value.code is Code.FAILED_PRECONDITION
+    with pytest.raises(ControlError, match="no span of time"):
+        served.control.clock.advance(span="soon")
+    served.client.version()
+    sessions.restore(id="s1")
+    assert sessions.snapshot().steps == 4
+    for _ in range(2):
+        served.client.version()
+    sessions.reset()
+    assert sessions.snapshot().steps == 0
 
 
 def test_a_snapshot_can_be_restored_again_and_again(served: Controlled) -> None:
