@@ -5,7 +5,6 @@ what it says can be no rule, span or time, or nobody answers.
 """
 
 import argparse
-import os
 import re
 import signal
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from fakecri.cli.commands import Commands, Parser, add_command
+from fakecri.cli.commands import Commands, Parser, add_command, say_no_more
 from fakecri.cli.ctl_verbs import GROUPS, VERBS, Argument, Verb
 from fakecri.cli.tables import as_json
 from fakecri.control import Control, ControlError
@@ -74,7 +73,7 @@ def control(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:  # how a `record --follow` ends
         return _INTERRUPTED
     except BrokenPipeError:  # its reader has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say_no_more()
         return 0
 
 

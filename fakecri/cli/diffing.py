@@ -1,10 +1,9 @@
 """`fakecri diff LEFT RIGHT`: whether two recordings tell of the same."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.commands import Commands, add_command, say
 from fakecri.core.recording import Recording
 from fakecri.errors import UsageError
 from fakecri.replay.comparing import SECTIONS, TIMES, Choices, compare
@@ -64,9 +63,9 @@ def diff(options: argparse.Namespace) -> int:
     made = compare(left, right, Choices(options.only, options.times, sections), ignore)
     names = str(options.left), str(options.right)
     if options.format == "json":
-        sys.stdout.write(json_report(made, *names, ignore.unused) + "\n")
+        say(json_report(made, *names, ignore.unused) + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in text_report(made, *names, ignore.unused))
+        say("".join(f"{line}\n" for line in text_report(made, *names, ignore.unused)))
     return 0 if made.alike else 1
 
 

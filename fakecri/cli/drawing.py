@@ -1,13 +1,12 @@
 """`fakecri timeline run.jsonl`: a recording as text, as a trace for Perfetto, or as a page."""
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.commands import Commands, add_command, say
 from fakecri.core.recording import Recording, RecordingError
 from fakecri.errors import UsageError
 from fakecri.timeline import READS, Selection, render_html, render_text, render_trace
@@ -102,15 +101,10 @@ def _recording(name: str) -> Recording:
 
 
 def _write(text: str, output: str | None) -> None:
+    if output is None:
+        say(text)
+        return
     try:
-        if output is not None:
-            Path(output).write_text(text, "utf-8")
-        elif sys.stdout is not None:  # it is, where the shell closed it
-            sys.stdout.buffer.write(text.encode())
-            sys.stdout.flush()
-    except BrokenPipeError:
-        # Who reads has seen enough; what is left to be flushed at exit goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        Path(output).write_text(text, "utf-8")
     except OSError as error:
-        where = "standard output" if output is None else f"-o {output}"
-        raise UsageError(f"{where}: {error.strerror or error}") from error
+        raise UsageError(f"-o {output}: {error.strerror or error}") from error

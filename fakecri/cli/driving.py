@@ -1,7 +1,6 @@
 """`fakecri drive RECORDING --to unix:///run/cri.sock`: a recording's requests made anew."""
 
 import argparse
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import grpc
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
-from fakecri.cli.commands import Commands, add_command
+from fakecri.cli.commands import Commands, add_command, say
 from fakecri.cli.running import KEPT_CALLS, open_record
 from fakecri.errors import UsageError
 from fakecri.proxy import Proxy
@@ -58,8 +57,8 @@ def drive(options: argparse.Namespace) -> int:
         proxy = stack.enter_context(Proxy(options.to, record=file, keep_calls=KEPT_CALLS))
         driver = Driver(recording, proxy.host, speed=options.speed, patience_s=options.patience)
         driven = driver.run()
-    sys.stdout.write(f"made {driven.calls} calls\n")
-    sys.stdout.writelines(f"note: {each}\n" for each in driven.notes)
+    notes = "".join(f"note: {each}\n" for each in driven.notes)
+    say(f"made {driven.calls} calls\n{notes}")
     return 0
 
 

@@ -1,6 +1,9 @@
 """`fakecri diff`: what it prints, and its exit statuses."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +113,22 @@ def test_what_cannot_be_read_is_told_in_a_line(
     Path("short").write_text("Version\n")
     assert main(["diff", *arguments]) == 2
     assert capsys.readouterr() == ("", f"fakecri: {complaint}\n")
+
+
+def test_a_reader_that_has_seen_enough_is_told_by_the_status_alone(
+    files: tuple[str, str, str],
+) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "fakecri", "diff", files[0], files[2]]
+    ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (ran.returncode, ran.stderr) == (1, b"")
+
+
+def test_a_report_that_cannot_be_written_is_one_line(files: tuple[str, str, str]) -> None:
+    command = [sys.executable, "-m", "fakecri", "diff", files[0], files[2]]
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    why = f"fakecri: standard output: {os.strerror(28)}\n"
+    assert (ran.returncode, ran.stderr.decode()) == (2, why)
