@@ -7,9 +7,9 @@ into objects, logs and events; it may be set back and forward and stand still: n
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
+from fakecri.contexts import UntilLeft
 from fakecri.core.clock import FalseStamps
 from fakecri.core.durations import EXAMPLES, parse_duration, render_duration
 from fakecri.core.scheduler import END_NS, SECOND_NS
@@ -40,7 +40,7 @@ class Reading:
     """What objects that are created get instead of true stamps; empty: nothing."""
 
 
-class UntilStopped:
+class UntilStopped(UntilLeft):
     """Something that is in force until it is taken back; as a context, until that is left."""
 
     def __init__(self, take_back: Callable[[], None]) -> None:
@@ -52,15 +52,7 @@ class UntilStopped:
         if take_back is not None:
             take_back()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _left(self, _error: BaseException | None) -> None:
         self.stop()
 
 

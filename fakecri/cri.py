@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO, Unpack
 
-from fakecri.clock import Clock, Span
+from fakecri.clock import Clock, Span, UntilStopped
 from fakecri.core import lifecycle
 from fakecri.core.behaviours.choices import Choices, chosen_rule
 from fakecri.core.behaviours.rules import Rule
@@ -35,29 +34,18 @@ if TYPE_CHECKING:
     from fakecri.server import Server
 
 
-class Behaving:
+class Behaving(UntilStopped):
     """A behaviour that was chosen, to be taken back; as a context manager, when that is left."""
 
     def __init__(self, host: Host, rule: Rule, take_back: Callable[[], None]) -> None:
+        super().__init__(take_back)
         self._host = host
         self.rule = rule
-        self._take_back = take_back
 
     def stop(self) -> None:
         """Take it back: what starts from now on is as before. Harmless when done."""
         with self._host.turn():
-            self._take_back()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+            super().stop()
 
 
 class CRI(Laboratory):

@@ -7,9 +7,8 @@ with cri.gate("PullImage{image=*big*}") as gate:
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
+from fakecri.contexts import UntilLeft
 from fakecri.core.faults import gates
 from fakecri.core.faults.targets import WORDS, expanded
 from fakecri.core.recorder import CallRecord
@@ -22,7 +21,7 @@ REAL_PATIENCE_S = 60.0
 """How long somebody waits for a client where time is real; PATIENCE_S elsewhere."""
 
 
-class Gate:
+class Gate(UntilLeft):
     """A gate, by its name. As a context manager it closes at the end."""
 
     def __init__(self, host: Host, name: str, scope: Scope | None = None) -> None:
@@ -93,15 +92,7 @@ class Gate:
         with self._host.turn():
             self._gate.open()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _left(self, _error: BaseException | None) -> None:
         self.close()
 
     def __repr__(self) -> str:

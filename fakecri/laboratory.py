@@ -1,8 +1,8 @@
 """What tests do with any runtime of ours, be it simulated or a real one behind a proxy."""
 
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, cast
 
+from fakecri.contexts import UntilLeft
 from fakecri.core.history import History
 from fakecri.core.recorder import CallRecord
 from fakecri.errors import CRIError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fakecri.api.stubs import ImageServiceStub, RuntimeServiceStub
 
 
-class Laboratory:
+class Laboratory(UntilLeft):
     """Calls, the record of all calls, and what makes them fail. All of it is thread-safe.
 
     It has the two services as stubs, `runtime` and `images`, whose calls have the shape of gRPC's,
@@ -77,15 +77,7 @@ class Laboratory:
         """
         self._host.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _left(self, error: BaseException | None) -> None:
         self.close()
         if error is None:
             self.faults.check()

@@ -1,9 +1,9 @@
 """Rules of a test: armed together, counted, and taken back together."""
 
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
+from fakecri.contexts import UntilLeft
 from fakecri.core.faults import Armed
 from fakecri.core.faults.grammar import checked
 from fakecri.core.faults.printing import text_of
@@ -76,7 +76,7 @@ class ArmedRule:
         return f"<{self.text!r}, fired {self.fired} times>"
 
 
-class Scope:
+class Scope(UntilLeft):
     """Rules that were armed together. As a context manager it disarms them at the end."""
 
     def __init__(self, rules: Iterable[ArmedRule], *, strict: bool) -> None:
@@ -111,15 +111,7 @@ class Scope:
         """Raise UnfiredRule where one of them has not acted."""
         check_fired(self.rules)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _left(self, error: BaseException | None) -> None:
         self.disarm()
         self.left = True
         if self.strict and error is None:

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import socket
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import grpc.aio
 
 from fakecri import reflection
+from fakecri.contexts import OpenUntilLeft, UntilLeft
 from fakecri.endpoints import (
     Address,
     SocketFile,
@@ -48,7 +48,7 @@ _OPTIONS = (
 )
 
 
-class Server:
+class Server(UntilLeft, OpenUntilLeft):
     """Serves a host at an address.
 
     In a thread of its own (`with Server(...)`, `start`, `stop`) or on the caller's event loop
@@ -237,25 +237,8 @@ class Server:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def _left(self, _error: BaseException | None) -> None:
         self.stop()
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 def _options(beyond: Beyond | None) -> tuple[tuple[str, int], ...]:

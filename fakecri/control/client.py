@@ -11,14 +11,14 @@ They return its messages.
 import os
 import re
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
 
 from fakecri.api import control_pb2 as pb
 from fakecri.channel import connect
+from fakecri.contexts import UntilLeft
 from fakecri.control.rpcs import CONTROL_RPCS, ControlRpc
 from fakecri.errors import Code, UsageError
 
@@ -56,7 +56,7 @@ class ControlService:
         return sorted(self._methods)
 
 
-class Control:
+class Control(UntilLeft):
     """The control service of a process, or of one of its sessions."""
 
     def __init__(self, endpoint: str | None = None, session: str = "") -> None:
@@ -92,15 +92,7 @@ class Control:
         """Hang up."""
         self._channel.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def _left(self, _error: BaseException | None) -> None:
         self.close()
 
 

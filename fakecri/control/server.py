@@ -4,8 +4,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from inspect import isawaitable
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -13,6 +12,7 @@ from google.protobuf.message import DecodeError, Message
 
 from fakecri import reflection
 from fakecri.api import control_pb2 as pb
+from fakecri.contexts import OpenUntilLeft
 from fakecri.control import handlers as _handlers  # noqa: F401  # fills the table
 from fakecri.control.rpcs import CONTROL_RPCS, HANDLERS, ControlRpc
 from fakecri.control.sessions import Sessions
@@ -27,7 +27,7 @@ _LOG = logging.getLogger(__name__)
 _OPTIONS = (("grpc.so_reuseport", 0), ("grpc.max_send_message_length", -1))
 
 
-class ControlServer:
+class ControlServer(OpenUntilLeft):
     """Serves the control of sessions, on the caller's event loop (`async with`)."""
 
     def __init__(self, sessions: Sessions, address: str) -> None:
@@ -63,18 +63,6 @@ class ControlServer:
             self._socket_file.remove()
         if wire is not None:
             await wire.stop(None)
-
-    async def __aenter__(self) -> Self:
-        await self.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     def _handler(self, rpc: ControlRpc) -> "grpc.RpcMethodHandler[Any, Any]":
         async def handle(content: bytes, context: Context) -> bytes | None:

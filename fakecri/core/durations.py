@@ -16,7 +16,7 @@ _UNITS_NS = {
     "us": 1_000,
     "ns": 1,
 }
-_PART = r"([0-9]{1,19})(?:\.([0-9]{1,9}))?(d|h|ms|m|s|us|ns)"
+_PART = r"(?=\.?[0-9])([0-9]{0,19})(?:\.([0-9]{0,9}))?(d|h|ms|m|s|us|ns)"
 _DURATION = re.compile(rf"(?:{_PART})+", re.IGNORECASE | re.ASCII)
 _PARTS = re.compile(_PART, re.IGNORECASE | re.ASCII)
 

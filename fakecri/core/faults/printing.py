@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from types import UnionType
 
+from fakecri.core.durations import render_duration
 from fakecri.core.faults.kinds import KINDS, Parameter, Type, default_phase
 from fakecri.core.faults.rules import Action, Condition, Duration, Rule, Term, Value, When
 from fakecri.errors import Code
@@ -15,16 +16,6 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PATH = re.compile(
     r'[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_./-]+|\[(?:\d+|\*|"(?:[^"\\\n]|\\.)*")\])*', re.ASCII
 )
-UNITS = (
-    ("h", 3_600_000_000_000),
-    ("m", 60_000_000_000),
-    ("s", 1_000_000_000),
-    ("ms", 1_000_000),
-    ("us", 1_000),
-    ("ns", 1),
-)
-"""Of durations, in nanoseconds, the largest one first."""
-
 TYPES: Mapping[Type, type | UnionType] = {
     Type.CODE: Code,
     Type.TEXT: str,
@@ -104,16 +95,10 @@ def value_text(value: Value) -> str:
     if isinstance(value, Code):
         return value.name
     if isinstance(value, Duration):
-        return duration_text(value)
+        return render_duration(value.ns)
     if isinstance(value, tuple):
         return _conditions(value)
     return quoted(value) if isinstance(value, str) else number_text(value)
-
-
-def duration_text(duration: Duration) -> str:
-    """Return a duration in the largest unit that leaves a whole number: `1500ms`."""
-    unit, size = next(each for each in UNITS if duration.ns % each[1] == 0)
-    return f"{duration.ns // size}{unit}" if duration.ns else "0s"
 
 
 def number_text(number: float) -> str:

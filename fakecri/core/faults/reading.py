@@ -5,10 +5,9 @@ import math
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from fractions import Fraction
 from typing import Self
 
-from fakecri.core.faults.printing import UNITS
+from fakecri.core.durations import parse_duration
 from fakecri.core.faults.rules import Duration
 from fakecri.errors import UsageError
 
@@ -17,11 +16,10 @@ _TOKEN = re.compile(r"\w+|.", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _INT = re.compile(r"-?\d+", re.ASCII)
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_SPAN = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|ns)", re.ASCII)
+_SPAN = re.compile(r"-?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:d|h|ms|m|s|us|ns))+(?!\w)", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DIGITS = 18
 """What a number may have: more would not fit the contract's int64."""
-_END_NS = 2**63
 
 
 class RuleError(UsageError):
@@ -131,18 +129,13 @@ class Reader:
     def duration(self, what: str = "a duration such as 1m30s or 200ms") -> Duration:
         """Read a duration; it may be negative."""
         at = self.skip()
-        sign = -1 if self.take("-") else 1
-        total = Fraction(0)
-        found = None
-        while (span := _SPAN.match(self.text, self.at)) is not None:
-            found, self.at = span, span.end()
-            total += Fraction(span[1]) * dict(UNITS)[span[2]]
-        if found is None or _WORD.match(self.text, self.at):
-            self.at = at
+        found = self.match(_SPAN)
+        if found is None:
             raise self.unexpected(what)
-        if total.denominator != 1 or total >= _END_NS:
+        span_ns = parse_duration(found[0], signed=True)
+        if span_ns is None:
             raise self.error("a duration is a whole number of nanoseconds, less than 292 years", at)
-        return Duration(sign * int(total))
+        return Duration(span_ns)
 
     def string(self, what: str = 'a text in "quotes"') -> str:
         """Read a text in quotes, escaped as in JSON."""
