@@ -101,7 +101,9 @@ class ImageStore:
         repo_digest = f"{reference.name}@{digest}"
         image = self._images.get(content.id) or self._new(content, resolution.size_bytes)
         self._broken.pop(content.id, None)
-        self._images[content.id] = replace(image, pinned=image.pinned or name in self.pinned_images)
+        if name in self.pinned_images and not image.pinned:
+            image = replace(image, pinned=True)
+        self._images[content.id] = image
         for each in dict.fromkeys((name, repo_digest)):
             self._name(each, content.id)
         self.generation += 1

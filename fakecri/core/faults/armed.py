@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fakecri.core.faults.kinds import find_misfit
-from fakecri.core.faults.misses import Calls, Requirement, closest, counted
+from fakecri.core.faults.misses import Calls, Requirement, births, closest, counted
 from fakecri.core.faults.printing import term_text, text_of
+from fakecri.core.faults.quick import Refusal, refusal
 from fakecri.core.faults.rules import Condition, Phase, Rule, Term
 from fakecri.core.faults.selectors import compiled, is_changing, values_of
 from fakecri.core.faults.shots import Shot
 from fakecri.core.faults.subjects import Subject
 from fakecri.core.faults.targets import expanded
-from fakecri.core.faults.things import Lookup
+from fakecri.core.faults.things import Lookup, StoreRecords
 from fakecri.core.faults.triggers import Moment, Turn
 from fakecri.errors import UsageError
 from fakecri.rpcs import RPCS
@@ -92,6 +93,26 @@ class Armed:
     def _requirement(self, condition: Condition) -> Requirement:
         values = self._numbers if condition.key == "n" else values_of(condition.key)
         return Requirement(condition, values, compiled(condition, values))
+
+    def asks_for(self, key: str) -> bool:
+        """Whether a condition looks at a key."""
+        return any(each.key == key for each in self.rule.selector)
+
+    def refusal(self, rpc: str, records: StoreRecords) -> Refusal | None:
+        """Return a quick test by which most calls of an RPC are none that match; None: none."""
+        for requirement in self._requirements:
+            condition = requirement.condition
+            if condition.key == "n" and condition.operator == "=" and condition.value.isdecimal():
+                return self._by_number(rpc, int(condition.value))
+            refuses = refusal(condition, rpc, records)
+            if refuses is not None:
+                return refuses
+        return None
+
+    def _by_number(self, rpc: str, wanted: int) -> Refusal:
+        calls = self._around.calls(rpc)
+        # The call is counted already, so it is the last one.
+        return lambda _request, _thing: calls.count - self._before[rpc] != wanted
 
     def _numbers(self, subject: Subject) -> tuple[str, ...]:
         return (str(subject.number - self._before.get(subject.call.rpc.name, 0)),)
@@ -189,11 +210,12 @@ class Armed:
         seen = {rpc: until[rpc] - self._before[rpc] for rpc in self.rpcs}
         came = {rpc: count for rpc, count in seen.items() if count} or {self.rpcs[0]: 0}
         counts = ", ".join(counted(count, f"{rpc} call") for rpc, count in came.items())
+        lookup, born = self._around.lookup(), births(self._around.recorder.calls)
         past = [
             call
             for rpc in self.rpcs
-            for call in self._around.calls(rpc).between(self._before[rpc], until[rpc])
+            for call in self._around.calls(rpc).between(self._before[rpc], until[rpc], lookup, born)
         ]
         past.sort(key=lambda call: call.serial)
-        wanted, nearest = closest(self._requirements, past, self._around.lookup())
+        wanted, nearest = closest(self._requirements, past, lookup)
         return f"{counts}, none with {wanted}; closest: {nearest}" if nearest else counts

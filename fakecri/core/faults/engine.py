@@ -11,12 +11,14 @@ from fakecri.core.faults.armed import Armed, Surroundings
 from fakecri.core.faults.finders import FINDERS, Found
 from fakecri.core.faults.grammar import checked, is_switch
 from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.known import StoreLookup
 from fakecri.core.faults.misses import Calls
 from fakecri.core.faults.printing import text_of
+from fakecri.core.faults.quick import Fetch, Refusal, fetcher
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.core.faults.shots import Shot
 from fakecri.core.faults.subjects import Subject
-from fakecri.core.faults.things import Lookup, Opinions
+from fakecri.core.faults.things import Lookup, Opinions, StoreRecords
 from fakecri.errors import Code, CRIError, UsageError
 from fakecri.rpcs import RPCS, Rpc
 
@@ -35,13 +37,30 @@ _FEW = 3
 """Rules that are as soon asked as it is looked up what they have said."""
 
 
-class _Bucket:
+class _Bucket(Calls):
     """The rules for one RPC, and the calls of it that came while there were any."""
 
+    __slots__ = ("fetch", "find", "refusals", "rules")
+
     def __init__(self, rpc: Rpc, kept: int | None) -> None:
+        super().__init__(rpc, kept)
         self.rules: list[Armed] = []
         self.find = FINDERS[rpc.name]
-        self.calls = Calls(rpc, kept)
+        self.fetch: Fetch | None = None
+        self.refusals: tuple[Refusal, ...] | None = None
+        """If none of them is False, no rule matches; None: some rule has no quick one."""
+
+    def prepare(self, records: StoreRecords | None) -> None:
+        """Make ready for calls after rules have changed. Without records nothing is quick."""
+        self.refusals = None
+        if not self.minds_states and any(armed.asks_for("state") for armed in self.rules):
+            self.mind_states()
+        if records is not None:
+            rpc = self.rpc.name
+            self.fetch = fetcher(rpc, records)
+            refusals = [each for armed in self.rules if (each := armed.refusal(rpc, records))]
+            if len(refusals) == len(self.rules):
+                self.refusals = tuple(refusals)
 
 
 class Faults:
@@ -74,7 +93,7 @@ class Faults:
         )
 
     def _calls(self, rpc: str) -> Calls:
-        return self._bucket(rpc).calls
+        return self._bucket(rpc)
 
     def arm(self, rule: Rule, *, fleeting: bool = False) -> Armed:
         """Put a rule in force, behind those that are. A `fleeting` one goes once it is used up.
@@ -84,9 +103,15 @@ class Faults:
         armed = Armed(self.check(rule), self._around, fleeting=fleeting)
         self.armed.append(armed)
         for rpc in armed.rpcs:
-            self._bucket(rpc).rules.append(armed)
+            bucket = self._bucket(rpc)
+            bucket.rules.append(armed)
+            bucket.prepare(self._records)
         self._changed(armed, "armed")
         return armed
+
+    @property
+    def _records(self) -> StoreRecords | None:
+        return self.lookup if isinstance(self.lookup, StoreLookup) else None
 
     def check(self, rule: Rule) -> Rule:
         """Return a rule that can be armed. UsageError where it cannot."""
@@ -116,6 +141,7 @@ class Faults:
         self.armed.remove(armed)
         for rpc in armed.rpcs:
             self._buckets[rpc].rules.remove(armed)
+            self._buckets[rpc].prepare(self._records)
         armed.disarmed()
         self._changed(armed, "disarmed")
 
@@ -147,11 +173,26 @@ class Faults:
         bucket = self._buckets.get(call.rpc.name)
         if bucket is None or not bucket.rules:
             return ()
-        calls = bucket.calls
-        calls.count = number = calls.count + 1
+        bucket.count = number = bucket.count + 1
+        if bucket.refusals is not None:
+            request, fetch = call.request, bucket.fetch
+            thing = None if fetch is None else fetch(request)
+            for refuses in bucket.refusals:
+                if not refuses(request, thing):
+                    break
+            else:
+                bucket.last.append(call.record)
+                if bucket.minds_states:
+                    bucket.states.append(thing and thing.state)
+                return ()
+        return self._closely(call, bucket, number)
+
+    def _closely(self, call: "Call", bucket: _Bucket, number: int) -> tuple[Shot, ...]:
         found = container, pod, is_lasting = bucket.find(call.request, self.lookup)
         thing = container or pod
-        calls.last.append((call.record, number, found, thing and thing.state))
+        bucket.last.append(call.record)
+        if bucket.minds_states:
+            bucket.states.append(thing and thing.state)
         rules: Sequence[Armed] = bucket.rules
         if is_lasting and len(rules) > _FEW:
             rules = self._candidates(bucket, call, found)

@@ -17,7 +17,8 @@ Found: TypeAlias = tuple[KnownContainer | None, KnownPod | None, bool]
 Finder: TypeAlias = Callable[[Any, Lookup], Found]
 
 
-def _by_container(request: Any, lookup: Lookup) -> Found:
+def by_container(request: Any, lookup: Lookup) -> Found:
+    """It names a container by its id."""
     known = lookup.find_container(request.container_id)
     return _container(request.container_id, lookup) if known is None else (known, known.pod, True)
 
@@ -28,7 +29,8 @@ def _by_container_filter(request: Any, lookup: Lookup) -> Found:
     return _pod(request.filter.pod_sandbox_id, lookup)
 
 
-def _by_pod(request: Any, lookup: Lookup) -> Found:
+def by_pod(request: Any, lookup: Lookup) -> Found:
+    """It names a pod sandbox by its id."""
     known = lookup.find_pod(request.pod_sandbox_id)
     return _pod(request.pod_sandbox_id, lookup) if known is None else (None, known, True)
 
@@ -55,11 +57,13 @@ def _pod(id_: str, lookup: Lookup) -> Found:
     return None, known, True
 
 
-def _by_pod_config(request: Any, _lookup: Lookup) -> Found:
+def by_pod_config(request: Any, _lookup: Lookup) -> Found:
+    """It describes a pod."""
     return None, UnreadPod(request.config, request.runtime_handler), False
 
 
-def _by_container_config(request: Any, lookup: Lookup) -> Found:
+def by_container_config(request: Any, lookup: Lookup) -> Found:
+    """It describes a container, and names its pod sandbox."""
     pod = lookup.find_pod(request.pod_sandbox_id) if request.pod_sandbox_id else None
     if pod is None:
         pod = UnreadPod(request.sandbox_config, id_=request.pod_sandbox_id)
@@ -83,11 +87,11 @@ def _finder(rpc: Rpc) -> Finder:
     """Return how the things are found that requests of a type are about."""
     fields = rpc.request.DESCRIPTOR.fields_by_name
     if "container_id" in fields:
-        return _by_container
+        return by_container
     if "config" in fields:
-        return _by_container_config if "sandbox_config" in fields else _by_pod_config
+        return by_container_config if "sandbox_config" in fields else by_pod_config
     if "pod_sandbox_id" in fields:
-        return _by_pod
+        return by_pod
     if "image" in fields:
         return _by_pull if "sandbox_config" in fields else _by_image
     kind = fields["filter"].message_type if "filter" in fields else None

@@ -17,13 +17,13 @@ class StoreLookup:
 
     def __init__(self, store: Store, images: ImageStore) -> None:
         self._store = store
-        self._images = images
-        self._sandboxes = store.sandboxes.by_id
-        self._containers = store.containers.by_id
+        self.images = images
+        self.sandboxes = store.sandboxes.by_id
+        self.containers = store.containers.by_id
 
     def find_pod(self, id_: str) -> KnownPod | None:
         """Return a pod sandbox, or None."""
-        found = self._sandboxes.get(id_)
+        found = self.sandboxes.get(id_)
         if found is not None and found.known is not None:  # quickly: the usual case
             found.known.state = _SANDBOX_STATES[found.state]
             return found.known
@@ -35,7 +35,7 @@ class StoreLookup:
 
     def find_container(self, id_: str) -> KnownContainer | None:
         """Return a container, or None."""
-        found = self._containers.get(id_)
+        found = self.containers.get(id_)
         if found is not None and found.known is not None:
             found.known.state = _CONTAINER_STATES[found.state]
             return found.known
@@ -48,7 +48,7 @@ class StoreLookup:
     def image_names(self, reference: str) -> tuple[str, ...]:
         """Return all names and the id of an image, `reference` among them."""
         try:
-            stored = self._images.resolve(reference)
+            stored = self.images.resolve(reference)
         except AmbiguousDigest:
             stored = None
         normalised = find_normalised(reference)

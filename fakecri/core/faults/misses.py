@@ -2,13 +2,21 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from fakecri.core.faults.conditions import NUMERIC
-from fakecri.core.faults.finders import Found
+from fakecri.core.faults.finders import (
+    FINDERS,
+    Found,
+    by_container,
+    by_container_config,
+    by_pod,
+    by_pod_config,
+)
 from fakecri.core.faults.printing import condition_text
 from fakecri.core.faults.rules import Condition
 from fakecri.core.faults.selectors import Test, Values
@@ -19,7 +27,7 @@ from fakecri.rpcs import Rpc
 if TYPE_CHECKING:
     from fakecri.core.recorder import CallRecord
 
-KEPT_CALLS = 64
+KEPT_CALLS = 32
 """How many calls of an RPC are looked at for the closest: the last ones."""
 
 
@@ -42,21 +50,64 @@ class Past:
 class Calls:
     """The calls of one RPC, counted, and the last ones."""
 
-    __slots__ = ("_rpc", "count", "last")
+    __slots__ = ("count", "last", "minds_states", "rpc", "states")
 
     def __init__(self, rpc: Rpc, kept: int | None) -> None:
         """`kept`: of how many calls the recorder keeps what was asked; None: of all."""
-        self._rpc = rpc
+        self.rpc = rpc
         self.count = 0
-        self.last: deque[tuple[Any, ...]] = deque(
-            maxlen=KEPT_CALLS if kept is None else min(kept, KEPT_CALLS)
-        )
-        """What Past is made of."""
+        remembered = KEPT_CALLS if kept is None else min(kept, KEPT_CALLS)
+        self.last: deque[CallRecord | None] = deque(maxlen=remembered)
+        self.states: deque[Any] = deque(maxlen=remembered)
+        """Of the thing that each was about, before it: a state of the store's, or its word."""
+        self.minds_states = False
+        """Whether they are kept, since some rule asks for them."""
 
-    def between(self, after: int, until: int) -> list[Past]:
+    def mind_states(self) -> None:
+        """Keep states from now on."""
+        self.minds_states = True
+        self.states.extend([None] * len(self.last))
+
+    def between(
+        self, after: int, until: int, lookup: Lookup, births: Mapping[str, Any]
+    ) -> list[Past]:
         """Return those that are remembered, of the ones with these numbers."""
-        past = [Past(self._rpc, *each) for each in self.last]
-        return [each for each in past if after < each.number <= until]
+        numbered = enumerate(self.last, self.count - len(self.last) + 1)
+        return [
+            self._past(record, number, state, lookup, births)
+            for (number, record), state in zip_longest(numbered, self.states)
+            if record is not None and after < number <= until
+        ]
+
+    def _past(
+        self,
+        record: "CallRecord",
+        number: int,
+        state: Any,
+        lookup: Lookup,
+        births: Mapping[str, Any],
+    ) -> Past:
+        request, find = record.request, FINDERS[self.rpc.name]
+        found = find(request, lookup)
+        if find is by_container and request.container_id in births:
+            found = by_container_config(births[request.container_id], lookup)
+        elif find is by_pod and request.pod_sandbox_id in births:
+            found = by_pod_config(births[request.pod_sandbox_id], lookup)
+        elif find is by_container_config:
+            state = None  # it is the pod's
+        word = state if state is None or isinstance(state, str) else state.name.lower()
+        return Past(self.rpc, record, number, found, word)
+
+
+def births(calls: Iterable["CallRecord"]) -> Mapping[str, Any]:
+    """Return the requests that made things, by the ids of these; what is gone is known by them."""
+    made = {}
+    for call in calls:
+        if call.rpc == "CreateContainer" and call.response is not None:
+            made[call.response.container_id] = call.request
+        elif call.rpc == "RunPodSandbox" and call.response is not None:
+            made[call.response.pod_sandbox_id] = call.request
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable
 from fnmatch import translate
 from functools import lru_cache
+from operator import methodcaller
 
 _SPECIAL = re.compile(r"[*?\[]")
 _USUAL = re.compile(r"(\*?)([^*?\[]*)(\*?)", re.DOTALL)
@@ -42,10 +43,8 @@ def glob_matcher(text: str) -> Callable[[str], object]:
     # These are nearly all, and much quicker without a regular expression.
     before, inner, after = usual.groups()
     if before and after:
-        return lambda value: inner in value
-    if after:
-        return lambda value: value.startswith(inner)
-    return lambda value: value.endswith(inner)
+        return methodcaller("__contains__", inner)
+    return methodcaller("startswith" if after else "endswith", inner)
 
 
 def regex_matcher(text: str) -> Callable[[str], object]:

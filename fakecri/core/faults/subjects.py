@@ -148,11 +148,12 @@ def _states(subject: Subject) -> tuple[str, ...]:
 
 
 def _image_forms(subject: Subject) -> tuple[str, ...]:
-    return _all_forms(subject.images)
+    return image_forms(subject.images)
 
 
 @lru_cache(maxsize=1024)
-def _all_forms(names: tuple[str, ...]) -> tuple[str, ...]:
+def image_forms(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return all ways to write the names of an image."""
     return tuple(dict.fromkeys(form for name in names for form in written_forms(name)))
 
 

@@ -71,6 +71,22 @@ class Lookup(Protocol):
         """Return all names and the id of an image, `reference` among them."""
 
 
+class StoreRecords(Lookup, Protocol):
+    """A Lookup whose things are records of a store, which can be read without it."""
+
+    @property
+    def containers(self) -> Mapping[str, Any]:
+        """The containers by their ids."""
+
+    @property
+    def sandboxes(self) -> Mapping[str, Any]:
+        """The pod sandboxes, likewise."""
+
+    @property
+    def images(self) -> Any:
+        """What resolves references."""
+
+
 def described_pod(config: pb.PodSandboxConfig, handler: str = "", id_: str = "") -> KnownPod:
     """Return the pod that a config describes, not knowing whether it is there."""
     metadata = config.metadata
