@@ -60,6 +60,12 @@ class Sandbox:
     known: "KnownPod | None" = None
     """As rules see it, once they have asked."""
 
+    metadata: pb.PodSandboxMetadata = field(init=False)
+    """The config's; at hand, since every rule looks at it."""
+
+    def __post_init__(self) -> None:
+        self.metadata = self.config.metadata
+
     @property
     def host_network(self) -> bool:
         """Whether the pod lives in the node's network namespace."""
@@ -123,6 +129,12 @@ class Container:
     oom_events: int = 0
     known: "KnownContainer | None" = None
     """As rules see it, once they have asked."""
+
+    metadata: pb.ContainerMetadata = field(init=False)
+    """As a sandbox's."""
+
+    def __post_init__(self) -> None:
+        self.metadata = self.config.metadata
 
     @property
     def image_name(self) -> str:

@@ -29,11 +29,11 @@ Refusal: TypeAlias = Callable[[Any, Any], bool]
 Fetch: TypeAlias = Callable[[Any], Any]
 
 _METADATA: Mapping[tuple[str, Finder], tuple[bool, str]] = {
-    ("pod", by_container): (True, "parent.config.metadata"),
-    ("pod", by_container_config): (True, "config.metadata"),
-    ("pod", by_pod): (True, "config.metadata"),
+    ("pod", by_container): (True, "parent.metadata"),
+    ("pod", by_container_config): (True, "metadata"),
+    ("pod", by_pod): (True, "metadata"),
     ("pod", by_pod_config): (False, "config.metadata"),
-    ("container", by_container): (True, "config.metadata"),
+    ("container", by_container): (True, "metadata"),
     ("container", by_container_config): (False, "config.metadata"),
 }
 """Whether the metadata of the pod, or container, stand in the record; where in that or the request.
@@ -47,6 +47,9 @@ _LABELS: Mapping[Finder, tuple[tuple[bool, str], ...]] = {
     by_pod_config: ((False, "config.labels"),),
 }
 """Likewise; the container's own labels count, or else its pod's."""
+
+_KEPT = 1024
+"""Verdicts that are remembered of one condition."""
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -122,13 +125,20 @@ def _unless(place: tuple[bool, str], attribute: str, fits: Callable[[Any], objec
 def _pod(place: tuple[bool, str], matches: Callable[[str], object]) -> Refusal:
     in_record, path = place
     get = attrgetter(f"{path}.name", f"{path}.namespace")
+    known: dict[tuple[str, str], bool] = {}
 
     def refuses(request: Any, record: Any) -> bool:
         source = record if in_record else request
         if source is None:
             return False
-        name, namespace = get(source)
-        return not (matches(name) or matches(f"{namespace}/{name}"))
+        names = get(source)
+        refused = known.get(names)
+        if refused is None:
+            if len(known) > _KEPT:
+                known.clear()
+            name, namespace = names
+            refused = known[names] = not (matches(name) or matches(f"{namespace}/{name}"))
+        return refused
 
     return refuses
 
@@ -174,9 +184,6 @@ def _attempt(finder: Finder, sign: str, value: str) -> Refusal | None:
     return _unless(place, "attempt", lambda attempt: compare(attempt, wanted))
 
 
-_KEPT_IMAGES = 1024
-
-
 def _image(records: StoreRecords, matches: Callable[[str], object]) -> Refusal:
     """By reference, and the image that it means, which is another one when its names change."""
     known: dict[str, tuple[Any, bool]] = {}
@@ -191,7 +198,7 @@ def _image(records: StoreRecords, matches: Callable[[str], object]) -> Refusal:
         before = known.get(reference)
         if before is not None and before[0] is image:
             return before[1]
-        if len(known) > _KEPT_IMAGES:
+        if len(known) > _KEPT:
             known.clear()
         forms = image_forms(records.image_names(reference)) if reference else ()
         refused = bool(forms) and not any(map(matches, forms))
