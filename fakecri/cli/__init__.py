@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         sys.stderr.write(f"fakecri: {' '.join(str(error).split())}\n")
         return 2
+    except KeyboardInterrupt:
+        return 130  # as shells have it for SIGINT
     return status
 
 

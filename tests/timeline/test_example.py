@@ -39,5 +39,5 @@ def test_it_has_a_bit_of_everything() -> None:
     assert kinds >= {"event", "fault", "state", "clock", "rule"}
     states = {band.state for band in timeline.bands}
     assert states >= {"CREATED", "RUNNING", "EXITED", "READY", "NOTREADY"}
-    assert [rule.fired for rule in timeline.rules] == [1, 1, 1]
+    assert [rule.fired for rule in timeline.rules] == [1, 1, 1, 1]
     assert sum(lane.kind == "sandbox" for lane in timeline.lanes) == 2
