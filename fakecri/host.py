@@ -64,7 +64,7 @@ class Host:
         with self.turn() as world:
             leave = world.power.watch(tell)
             self._settling.append(settle)
-            if world.outage is not None and world.outage.is_down:
+            if world.absence is not None:
                 tell(False)  # the one fact that it takes
 
         def end() -> None:

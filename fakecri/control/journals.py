@@ -164,7 +164,7 @@ class _Watcher:
         """Watch the power of a host, and be told if it is not as the last one's was."""
         with host.turn() as world:
             self._end = host.on_power(self._told, self._settle)
-            is_up = not (world.outage and world.outage.is_down)
+            is_up = world.absence is None
             if is_up != self._is_up:
                 self._told(is_up)
 

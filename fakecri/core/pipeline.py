@@ -136,8 +136,9 @@ class Call:
 
 def start(world: World, call: Call) -> None:
     """Begin a call; it has ended already if its handler does not wait."""
-    if world.outage is not None and world.outage.is_down:
-        call.end(None, world.outage.refusal())  # no runtime sees it
+    absence = world.absence
+    if absence is not None:
+        call.end(None, absence.refusal())  # no runtime sees it
         return
     task = call.task = CallTask(world, call)
     if call.timeout_ns is not None:

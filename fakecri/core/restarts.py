@@ -55,14 +55,16 @@ class Recovery:
 def go_down(world: World) -> None:
     """Die: calls in flight end as they do when a server dies, and what is in memory is lost."""
     reasons = {each: each.reason for each in world.store.containers}
-    world.outage = Outage(world.profile.state, reasons, is_down=True)
+    was_open = world.absence is None
+    world.outage, world.shut = Outage(world.profile.state, reasons, is_down=True), None
     for call in tuple(world.in_flight):
         pipeline.abandon(world, call, cut_off())
     world.in_flight.clear()
     drop_late(world)
     world.events.clear()
     world.tokens.clear()
-    world.power.tell(is_up=False)
+    if was_open:
+        world.power.tell(is_up=False)
 
 
 def come_up(world: World) -> None:

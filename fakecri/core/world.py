@@ -111,6 +111,8 @@ class World:
         self.late: dict[Task[None], CallRecord] = {}
         """Work that a rule has put off, and the calls that were answered for it."""
         self.outage: Outage | None = None
+        self.shut: Outage | None = None
+        """Set while a rule lets nobody in, although the runtime is there."""
         """Why the runtime does not serve; None: it does."""
         self.power = Power()
         """Told when it goes down, and when it is back."""
@@ -143,6 +145,12 @@ class World:
         """Return a process id of the simulated node."""
         self._next_pid += 1
         return self._next_pid
+
+    @property
+    def absence(self) -> Outage | None:
+        """Why nobody gets a connection to the runtime; None: one gets it."""
+        is_down = self.outage is not None and self.outage.is_down
+        return self.outage if is_down else self.shut
 
     def halfway(self, request: Message) -> Waits[None]:
         """The work that `request` asks for is half done: what a rule does then happens here."""

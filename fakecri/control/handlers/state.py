@@ -17,7 +17,7 @@ def list_state(session: Session, request: pb.ListStateRequest) -> pb.NodeState: 
             containers=map(_container, world.store.containers),
             images=map(_image, world.images.list()),
             strikes=[_struck(id_, each) for id_, each in session.strikes.things.items()],
-            up=not (world.outage and world.outage.is_down),
+            up=world.absence is None,
         )
 
 

@@ -99,12 +99,17 @@ def impatient(call: "Call") -> Iterator[None]:
 
 
 def _hang(world: "World", call: "Call", shot: Shot) -> Waits[None]:
-    """Never answer. What ends it is thrown in: the client's deadline, or that it hung up."""
+    """Never answer. What ends it is thrown in: the client's deadline, or that it hung up.
+
+    Where the work is then to be finished for nobody, nothing is thrown in, and it goes on.
+    """
     if shot.term.action.arguments and call.timeout_ns is not None:
         raise CancelledError.by_deadline()
     if call.record is not None:
         call.record.lost = shot.term.phase is Phase.AFTER
-    yield from Future[None](world.scheduler)
+    gone = Future[None](world.scheduler)
+    call.watch(lambda: gone.set_result(None) if call.done else None)
+    yield from gone
 
 
 def _take_turn(world: "World", call: "Call", shot: Shot) -> Waits[None]:

@@ -1,6 +1,7 @@
 """A call on which rules act, from its arrival to its answer: each shot in its phase."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,21 +28,17 @@ def perform(
 ) -> "Waits[Message | None]":
     """Have a call answered as its shots want it; `send` gives a message to its client."""
     asked = call.request
-    policies = [shot for shot in shots if shot.term.action.name == "cancel"]
-    for shot in policies:
-        call.on_cancel = type(call.on_cancel)(shot.term.action.arguments[0])
     try:
         yield from wires.strike(world, call, shots, done=False)
         yield from actions.before(world, call, shots)
         _ignore_filter(call, shots)
         response = yield from _work(world, call, shots, handle, send)
+        if call.done:  # finished for nobody: there is no answer to do anything to
+            return response
         response = yield from actions.after(world, call, shots, response)
         yield from wires.strike(world, call, shots, done=True)
     finally:
         call.request = asked
-        if call.record is not None and call.record.cancelled:
-            for shot in policies:
-                shot.fired(Phase.DURING, "" if call.on_cancel.value == "abort" else "indefinite")
         for leave in call.leave:
             leave()
     if response is not None:
@@ -57,7 +54,24 @@ def _work(
     if call.rpc.streams:
         yield from stream(world, call, shots, partial(handle, world, call), send)
         return None
-    return (yield from carry_out(world, call, shots, partial(handle, world, call, send)))
+    with _cancel_policy(call, shots):
+        return (yield from carry_out(world, call, shots, partial(handle, world, call, send)))
+
+
+@contextmanager
+def _cancel_policy(call: "Call", shots: Sequence[Shot]) -> Iterator[None]:
+    """While there is work to abort, finish or leak, a rule chooses which; then, as ever."""
+    policies = [shot for shot in shots if shot.term.action.name == "cancel"]
+    usual = call.on_cancel
+    for shot in policies:
+        call.on_cancel = type(usual)(shot.term.action.arguments[0])
+    try:
+        yield
+    finally:
+        if call.record is not None and call.record.cancelled:
+            for shot in policies:
+                shot.fired(Phase.DURING, "" if call.on_cancel is usual else "indefinite")
+        call.on_cancel = usual
 
 
 def _ignore_filter(call: "Call", shots: Sequence[Shot]) -> None:

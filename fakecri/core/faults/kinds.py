@@ -222,6 +222,7 @@ KINDS: Mapping[str, Kind] = {
     "cancel": Kind(
         (_DURING,),
         (_word("policy", "abort", "finish", "leak"),),
+        streams=False,
         does="chooses what becomes of the work when the client goes half-way",
     ),
     "set": Kind(_REPLY, (_PATH, Parameter("value", Type.LITERAL)), does="sets a field"),

@@ -66,16 +66,18 @@ def _seen(shot: Shot) -> CRIError:
 
 def _shut(world: "World", call: "Call", span_ns: int) -> None:
     """Let nobody in for a while. The runtime lives on, and for it all clients have hung up."""
-    outage = world.outage = Outage(world.profile.state, {}, is_down=True)
+    was_open = world.absence is None
+    shut = world.shut = Outage(world.profile.state, {}, is_down=True)
     for each in tuple(world.in_flight):
         if each is not call and each.task is not None:
             each.end(None, cut_off())
             world.scheduler.soon(lambda task=each.task: task.throw(CancelledError.by_client()))  # type: ignore[misc]  # a default, so that each has its own
-    world.power.tell(is_up=False)
+    if was_open:
+        world.power.tell(is_up=False)
 
     def reopen() -> None:
-        if world.outage is outage:
-            world.outage = None
+        if world.shut is shut:  # and no restart has opened it before
+            world.shut = None
             world.faults.reconnect()
             world.power.tell(is_up=True)
 
