@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TypeAlias
 
 import pytest
@@ -104,6 +105,16 @@ def test_a_last_line_that_is_cut_off_is_left_out(run: Run, recording: Path) -> N
         "fakecri: the last line of the recording is cut off, and left out\n",
     )
     assert "Version #2 begins, never answered" in out
+
+
+class _Interrupted(io.BytesIO):
+    def __iter__(self) -> "_Interrupted":
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_while_it_reads_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=_Interrupted()))
+    assert cli.main(["timeline", "-"]) == 130
 
 
 @pytest.mark.parametrize(
