@@ -23,8 +23,10 @@ from fakecri.errors import Code, CRIError, UsageError
 from fakecri.rpcs import RPCS, Rpc
 
 if TYPE_CHECKING:
+    from collections import deque
+
     from fakecri.core.pipeline import Call
-    from fakecri.core.recorder import Recorder
+    from fakecri.core.recorder import CallRecord, Recorder
     from fakecri.core.scheduler import Scheduler
 
 _ORDER = {
@@ -42,8 +44,8 @@ class _Bucket(Calls):
 
     __slots__ = ("fetch", "find", "refusals", "rules")
 
-    def __init__(self, rpc: Rpc, kept: int | None) -> None:
-        super().__init__(rpc, kept)
+    def __init__(self, rpc: Rpc, past_calls: "deque[CallRecord]") -> None:
+        super().__init__(rpc, past_calls)
         self.rules: list[Armed] = []
         self.find = FINDERS[rpc.name]
         self.fetch: Fetch | None = None
@@ -54,10 +56,11 @@ class _Bucket(Calls):
         """Make ready for calls after rules have changed. Without records nothing is quick."""
         self.refusals = None
         if not self.minds_states and any(armed.asks_for("state") for armed in self.rules):
-            self.mind_states()
+            self.minds_states = True
         if records is not None:
             rpc = self.rpc.name
-            self.fetch = fetcher(rpc, records)
+            keys = {each.key for armed in self.rules for each in armed.rule.selector}
+            self.fetch = fetcher(rpc, records, keys)
             refusals = [each for armed in self.rules if (each := armed.refusal(rpc, records))]
             if len(refusals) == len(self.rules):
                 self.refusals = tuple(refusals)
@@ -104,6 +107,8 @@ class Faults:
         self.armed.append(armed)
         for rpc in armed.rpcs:
             bucket = self._bucket(rpc)
+            if not bucket.rules:
+                bucket.mark(counted=True)
             bucket.rules.append(armed)
             bucket.prepare(self._records)
         self._changed(armed, "armed")
@@ -122,7 +127,7 @@ class Faults:
     def _bucket(self, rpc: str) -> _Bucket:
         bucket = self._buckets.get(rpc)
         if bucket is None:
-            bucket = self._buckets[rpc] = _Bucket(RPCS[rpc], self._around.recorder.calls.maxlen)
+            bucket = self._buckets[rpc] = _Bucket(RPCS[rpc], self._around.recorder.calls)
         return bucket
 
     def reset(self, armed: Armed) -> None:
@@ -140,8 +145,11 @@ class Faults:
             return
         self.armed.remove(armed)
         for rpc in armed.rpcs:
-            self._buckets[rpc].rules.remove(armed)
-            self._buckets[rpc].prepare(self._records)
+            bucket = self._buckets[rpc]
+            bucket.rules.remove(armed)
+            bucket.prepare(self._records)
+            if not bucket.rules:
+                bucket.mark(counted=False)
         armed.disarmed()
         self._changed(armed, "disarmed")
 
@@ -174,14 +182,14 @@ class Faults:
         if bucket is None or not bucket.rules:
             return ()
         bucket.count = number = bucket.count + 1
-        if bucket.refusals is not None:
+        refusals = bucket.refusals
+        if refusals is not None:
             request, fetch = call.request, bucket.fetch
             thing = None if fetch is None else fetch(request)
-            for refuses in bucket.refusals:
+            for refuses in refusals:
                 if not refuses(request, thing):
                     break
             else:
-                bucket.last.append(call.record)
                 if bucket.minds_states:
                     bucket.states.append(thing and thing.state)
                 return ()
@@ -190,7 +198,6 @@ class Faults:
     def _closely(self, call: "Call", bucket: _Bucket, number: int) -> tuple[Shot, ...]:
         found = container, pod, is_lasting = bucket.find(call.request, self.lookup)
         thing = container or pod
-        bucket.last.append(call.record)
         if bucket.minds_states:
             bucket.states.append(thing and thing.state)
         rules: Sequence[Armed] = bucket.rules

@@ -2,10 +2,10 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from fakecri.core.faults.conditions import NUMERIC
@@ -48,36 +48,50 @@ class Past:
 
 
 class Calls:
-    """The calls of one RPC, counted, and the last ones."""
+    """The calls of one RPC while there were rules for it: counted, and found again."""
 
-    __slots__ = ("count", "last", "minds_states", "rpc", "states")
+    __slots__ = ("_counted", "_past_calls", "count", "minds_states", "rpc", "states")
 
-    def __init__(self, rpc: Rpc, kept: int | None) -> None:
-        """`kept`: of how many calls the recorder keeps what was asked; None: of all."""
+    def __init__(self, rpc: Rpc, past_calls: "deque[CallRecord]") -> None:
+        """`past_calls`: those of all RPCs that the recorder keeps."""
         self.rpc = rpc
+        self._past_calls = past_calls
         self.count = 0
-        remembered = KEPT_CALLS if kept is None else min(kept, KEPT_CALLS)
-        self.last: deque[CallRecord | None] = deque(maxlen=remembered)
-        self.states: deque[Any] = deque(maxlen=remembered)
+        self._counted: deque[list[float]] = deque(maxlen=KEPT_CALLS)
+        """After which call they were counted, and up to which one."""
+        self.states: deque[Any] = deque(maxlen=KEPT_CALLS)
         """Of the thing that each was about, before it: a state of the store's, or its word."""
         self.minds_states = False
         """Whether they are kept, since some rule asks for them."""
 
-    def mind_states(self) -> None:
-        """Keep states from now on."""
-        self.minds_states = True
-        self.states.extend([None] * len(self.last))
+    def mark(self, *, counted: bool) -> None:
+        """Calls are counted from now on, or no more."""
+        now = self._past_calls[-1].serial if self._past_calls else 0
+        if counted:
+            self._counted.append([now, math.inf])
+        elif self._counted:
+            self._counted[-1][1] = now
 
     def between(
         self, after: int, until: int, lookup: Lookup, births: Mapping[str, Any]
     ) -> list[Past]:
         """Return those that are remembered, of the ones with these numbers."""
-        numbered = enumerate(self.last, self.count - len(self.last) + 1)
-        return [
+        numbers = range(self.count, 0, -1)
+        last = zip_longest(islice(self._last(), KEPT_CALLS), reversed(self.states))
+        past = [
             self._past(record, number, state, lookup, births)
-            for (number, record), state in zip_longest(numbered, self.states)
+            for number, (record, state) in zip(numbers, last, strict=False)
             if record is not None and after < number <= until
         ]
+        return past[::-1]
+
+    def _last(self) -> Iterator["CallRecord"]:
+        """Give those that were counted, the last one first."""
+        for record in reversed(self._past_calls):
+            if record.rpc == self.rpc.name and any(
+                begin < record.serial <= end for begin, end in self._counted
+            ):
+                yield record
 
     def _past(
         self,

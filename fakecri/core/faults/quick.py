@@ -5,7 +5,8 @@ condition of the rule does not hold. False where it may, or where that takes a c
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -51,21 +52,30 @@ _LABELS: Mapping[Finder, tuple[tuple[bool, str], ...]] = {
 _KEPT = 1024
 """Verdicts that are remembered of one condition."""
 
-_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
+_TURNED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.gt,
+    "<=": operator.ge,
+    ">": operator.lt,
+    ">=": operator.le,
 }
+"""Comparisons with the wanted number on the left, where `partial` can put it."""
 
 
-def fetcher(rpc: str, records: StoreRecords) -> Fetch | None:
-    """Return how the record is found that the requests of an RPC are about; None: there is none."""
+_OF_CONTAINER = frozenset({"container", "attempt"})
+"""What a request to create one says itself."""
+
+
+def fetcher(rpc: str, records: StoreRecords, keys: Collection[str]) -> Fetch | None:
+    """Return how the record is found that the requests of an RPC are about.
+
+    None: there is none, or what the conditions look at is not in it. `keys`: those of all rules.
+    """
     finder = FINDERS[rpc]
     if finder is by_container:
         find = records.containers.get
         return lambda request: find(request.container_id)
-    if finder in {by_pod, by_container_config}:
+    in_request = finder is by_container_config and _OF_CONTAINER.issuperset(keys)
+    if finder in {by_pod, by_container_config} and not in_request:
         look_up = records.sandboxes.get
         return lambda request: look_up(request.pod_sandbox_id)
     return None
@@ -177,11 +187,10 @@ def _state(matches: Callable[[str], object]) -> Refusal:
 
 def _attempt(finder: Finder, sign: str, value: str) -> Refusal | None:
     place = _METADATA.get(("container", finder)) or _METADATA.get(("pod", finder))
-    compare = _COMPARISONS.get(sign)
+    compare = _TURNED.get(sign)
     if place is None or compare is None:
         return None
-    wanted = float(value)
-    return _unless(place, "attempt", lambda attempt: compare(attempt, wanted))
+    return _unless(place, "attempt", partial(compare, float(value)))
 
 
 def _image(records: StoreRecords, matches: Callable[[str], object]) -> Refusal:

@@ -77,7 +77,7 @@ def test_what_is_refused_does_not_match(calls: list[tuple[Call, StoreLookup]]) -
         refuses = refusal(condition, rpc, lookup)
         if refuses is None:
             continue
-        fetch = fetcher(rpc, lookup)
+        fetch = fetcher(rpc, lookup, {condition.key})
         thing = fetch(call.request) if fetch else None
         subject = Subject(call, lookup, 1, FINDERS[rpc](call.request, lookup))
         matches = compiled(condition, values_of(condition.key))(subject)
