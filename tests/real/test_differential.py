@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
+RACES = 3
+"""How often a case may be played again on a real machine, where a shell races with its children:
+ash says nothing of a job that has ended before it waits for it."""
 ANEW = os.environ.get("FAKECRI_RECORD_DIFFERENTIAL") == "1"
 
 
@@ -56,7 +59,11 @@ def test_a_command_line_does_what_is_recorded(runtime: Runtime, player: Player, 
     facts = player.play(case)
     if ANEW and runtime.name == REAL:
         _record(case, facts)
-    assert facts == recorded()[case.name]
+    expected = recorded()[case.name]
+    for _ in range(RACES if runtime.name == REAL else 0):
+        if facts != expected:
+            facts = player.play(case)
+    assert facts == expected
 
 
 def _record(case: Case, facts: dict[str, Any]) -> None:
