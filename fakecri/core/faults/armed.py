@@ -94,10 +94,6 @@ class Armed:
         values = self._numbers if condition.key == "n" else values_of(condition.key)
         return Requirement(condition, values, compiled(condition, values))
 
-    def asks_for(self, key: str) -> bool:
-        """Whether a condition looks at a key."""
-        return any(each.key == key for each in self.rule.selector)
-
     def refusal(self, rpc: str, records: StoreRecords) -> Refusal | None:
         """Return a quick test by which most calls of an RPC are none that match; None: none."""
         for requirement in self._requirements:

@@ -42,7 +42,7 @@ _FEW = 3
 class _Bucket(Calls):
     """The rules for one RPC, and the calls of it that came while there were any."""
 
-    __slots__ = ("fetch", "find", "refusals", "rules")
+    __slots__ = ("fetch", "find", "is_prepared", "refusals", "rules")
 
     def __init__(self, rpc: Rpc, past_calls: "deque[CallRecord]") -> None:
         super().__init__(rpc, past_calls)
@@ -51,15 +51,16 @@ class _Bucket(Calls):
         self.fetch: Fetch | None = None
         self.refusals: tuple[Refusal, ...] | None = None
         """If none of them is False, no rule matches; None: some rule has no quick one."""
+        self.is_prepared = False
+        """Whether all that follows from the rules is as they are now."""
 
     def prepare(self, records: StoreRecords | None) -> None:
-        """Make ready for calls after rules have changed. Without records nothing is quick."""
-        self.refusals = None
-        if not self.minds_states and any(armed.asks_for("state") for armed in self.rules):
-            self.minds_states = True
+        """Make ready for a call after rules have changed. Without records nothing is quick."""
+        self.is_prepared, self.refusals = True, None
+        keys = {each.key for armed in self.rules for each in armed.rule.selector}
+        self.minds_states |= "state" in keys
         if records is not None:
             rpc = self.rpc.name
-            keys = {each.key for armed in self.rules for each in armed.rule.selector}
             self.fetch = fetcher(rpc, records, keys)
             refusals = [each for armed in self.rules if (each := armed.refusal(rpc, records))]
             if len(refusals) == len(self.rules):
@@ -110,7 +111,7 @@ class Faults:
             if not bucket.rules:
                 bucket.mark(counted=True)
             bucket.rules.append(armed)
-            bucket.prepare(self._records)
+            bucket.is_prepared = False
         self._changed(armed, "armed")
         return armed
 
@@ -147,7 +148,7 @@ class Faults:
         for rpc in armed.rpcs:
             bucket = self._buckets[rpc]
             bucket.rules.remove(armed)
-            bucket.prepare(self._records)
+            bucket.is_prepared = False
             if not bucket.rules:
                 bucket.mark(counted=False)
         armed.disarmed()
@@ -181,6 +182,8 @@ class Faults:
         bucket = self._buckets.get(call.rpc.name)
         if bucket is None or not bucket.rules:
             return ()
+        if not bucket.is_prepared:
+            bucket.prepare(self._records)
         bucket.count = number = bucket.count + 1
         refusals = bucket.refusals
         if refusals is not None:
