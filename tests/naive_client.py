@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import grpc
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.durations import parse_duration
 from fakecri.core.scheduler import SECOND_NS
 from tests.behaviour.steps import until
 from tests.support import Node, create_request, own_pid_namespace, sandbox_config
@@ -27,16 +28,6 @@ if TYPE_CHECKING:
 _POD, _UID = "io.kubernetes.pod.name", "io.kubernetes.pod.uid"
 _CONTAINER = "io.kubernetes.container.name"
 _LONG_ID = re.compile(r"[0-9a-f]{64}")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d)")
-
-
-def seconds(text: str) -> float:
-    """Return `90s` or `-1h` in seconds."""
-    found = _SPAN.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no span of time")
-    return float(found[1]) * _UNITS[found[2]]
 
 
 class NaiveClient:
@@ -68,7 +59,7 @@ class NaiveClient:
             return
         options = dict(word.split("=", 1) for word in words if "=" in word)
         names = [word for word in words if "=" not in word]
-        timeout = seconds(options.pop("timeout")) if "timeout" in options else None
+        timeout = _seconds(options.pop("timeout")) if "timeout" in options else None
         call, request, tell = self._CALLS[verb](self, *names, command=command, **options)
         if background:
             # Time does not leap for its sake: what comes next happens meanwhile.
@@ -267,7 +258,7 @@ class NaiveClient:
     # What is no call.
 
     def _advance(self, text: str) -> None:
-        self.node.cri.advance(seconds(text))
+        self.node.cri.clock.advance(text)
 
     def _wait(self, _: str) -> None:
         head, pending, tell, hold = self._pending.pop(0)
@@ -304,3 +295,9 @@ def _state(number: Any) -> str:
 
 def _pod_state(number: Any) -> str:
     return pb.PodSandboxState.Name(number).removeprefix("SANDBOX_")
+
+
+def _seconds(span: str) -> float:
+    span_ns = parse_duration(span)
+    assert span_ns is not None, f"{span!r} is no span of time"
+    return span_ns / SECOND_NS
