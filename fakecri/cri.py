@@ -29,6 +29,7 @@ from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Rules, texts_of
 from fakecri.state import Reboot, Restart, State, Struck
+from fakecri.stream import Stream, open_stream
 
 if TYPE_CHECKING:
     from fakecri.server import Server
@@ -220,6 +221,13 @@ class CRI(Laboratory):
         with self._host.turn() as world:
             path = _container(world, container_id).log.path
             return world.files.read(path) if path and world.files.exists(path) else b""
+
+    def stream(self, url: str, *, version: int = 4) -> Stream:
+        """Use the URL of an Exec or Attach, without a wire; each can be used once.
+
+        `version` is that of the subprotocol, from 1 to 5. Missing where nothing is behind the URL.
+        """
+        return open_stream(self._host, url, version)
 
     @contextmanager
     def serve(

@@ -7,6 +7,7 @@ thread. Under a pace that is bound to a real clock, one thread of ours wakes whe
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 from weakref import WeakSet
 
 from google.protobuf.message import Message
@@ -21,6 +22,18 @@ from fakecri.rpcs import Rpc
 
 BLINK_S = 0.02  # how often it is looked whether something real has happened
 PATIENCE_S = 5.0  # how long a call that nothing can end waits for another thread to do something
+
+
+class Waiter(Protocol):
+    """For whom a thread waits: the client of a call, or of what stands behind a URL."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it waits by nature, and does not make time leap while others may act."""
 
 
 class Host:
@@ -117,7 +130,7 @@ class Host:
 
     def begin(self, call: Call) -> Call:
         """Begin a call that a face has made."""
-        self._users.add(threading.current_thread())
+        self.meet()
         with self.turn():
             if self._closed:
                 call.end(None, _closed())
@@ -127,6 +140,10 @@ class Host:
                 self._calls.add(call)
                 call.watch(lambda: self._note(call))
         return call
+
+    def meet(self) -> None:
+        """Know the calling thread as one that does things: while it does, time stands."""
+        self._users.add(threading.current_thread())
 
     def _note(self, call: Call) -> None:
         if call.done:
@@ -147,10 +164,28 @@ class Host:
 
         Stuck where nothing is scheduled, and nobody is there, that could end it.
         """
-        while not call.done:
+        with self._hanging_up(call):
+            self.wait_until(lambda: call.done, call)
+
+    def wait_until(self, is_so: Callable[[], bool], who: Waiter) -> None:
+        """Wait likewise until something is so; whatever makes it so has to `notify`."""
+        while not is_so():
             with self._lock:
-                if not call.done:
-                    self._wait(call)
+                if not is_so():
+                    self._wait(is_so, who)
+
+    @contextmanager
+    def _hanging_up(self, call: Call) -> Iterator[None]:
+        """A client that would wait for ever gives its call up."""
+        try:
+            yield
+        except Stuck:
+            self.cancel(call, CancelledError.by_client())
+            raise
+
+    def notify(self) -> None:
+        """Have those who wait look again; the lock is held."""
+        self._progress.notify_all()
 
     def finish_within(self, call: Call, patience_ns: int) -> bool:
         """Wait likewise, but for `patience_ns` of virtual time at most; return whether it ended."""
@@ -158,9 +193,8 @@ class Host:
             limit = world.scheduler.sleep(patience_ns)
             limit.then(self._progress.notify_all)
             call.watch(lambda: limit.set_result(None) if call.done else None)
-        while not (call.done or limit.done):
-            with self._lock:
-                self._wait(call)
+        with self._hanging_up(call):
+            self.wait_until(lambda: call.done or limit.done, call)
         return call.done
 
     def wait_for(self, is_so: Callable[[], bool], patience_ns: int) -> bool:
@@ -179,10 +213,8 @@ class Host:
 
     def wait_message(self, call: Call) -> bool:
         """Wait until a stream has a message (True), or has ended without one (False)."""
-        while not (call.messages or call.done):
-            with self._lock:
-                if not (call.messages or call.done):
-                    self._wait(call)
+        with self._hanging_up(call):
+            self.wait_until(lambda: bool(call.messages) or call.done, call)
         return bool(call.messages)
 
     def pause(self, happened: Callable[[], bool], patience_s: float) -> bool:
@@ -284,11 +316,11 @@ class Host:
 
     # How time passes while a thread waits. The lock is held.
 
-    def _wait(self, call: Call) -> None:
+    def _wait(self, is_so: Callable[[], bool], who: Waiter) -> None:
         me = threading.current_thread()
         self._parked.add(me)
         try:
-            self._let_time_pass(call, alone=self.all_others_parked())
+            self._let_time_pass(is_so, who, alone=self.all_others_parked())
         finally:
             self._parked.discard(me)
 
@@ -297,28 +329,27 @@ class Host:
         me = threading.current_thread()
         return not any(each.is_alive() for each in self._users - self._parked if each is not me)
 
-    def _let_time_pass(self, call: Call, *, alone: bool) -> None:
+    def _let_time_pass(self, is_so: Callable[[], bool], who: Waiter, *, alone: bool) -> None:
         if any(is_thinking() for _, is_thinking in self._rooms):
             self._progress.wait(BLINK_S)
             return
         # A stream waits by nature: it makes time leap only where nothing else would.
-        leapt = (alone or call.timers or not call.rpc.streams) and self.leap()
-        if leapt or call.done or call.messages:  # the attempt has brought time up to now
+        leapt = (alone or not who.lasts) and self.leap()
+        if leapt or is_so():  # the attempt has brought time up to now
             return
         if self.pace.real:
             self._progress.wait()
-        elif alone or not (self._progress.wait(PATIENCE_S) or self._others_may_act(call)):
-            self._give_up(call)
+        elif alone or not (self._progress.wait(PATIENCE_S) or self._others_may_act(who)):
+            self._give_up(who)
 
-    def _others_may_act(self, call: Call) -> bool:
+    def _others_may_act(self, who: Waiter) -> bool:
         leaps = self.pace.jumps and not self._holds
-        return call.rpc.streams or (not leaps and self.world.scheduler.next_ns() is not None)
+        return who.lasts or (not leaps and self.world.scheduler.next_ns() is not None)
 
-    def _give_up(self, call: Call) -> None:
+    def _give_up(self, who: Waiter) -> None:
         held = "time is held" if self.pace.jumps else "nobody calls advance()"
         why = "nothing is scheduled" if self.world.scheduler.next_ns() is None else held
-        self.cancel(call, CancelledError.by_client())
-        raise Stuck(f"{call.rpc.name} waits for ever: {why}")
+        raise Stuck(f"{who.name} waits for ever: {why}")
 
     # The thread that wakes when a timer is due, under a pace that is bound to a real clock.
 

@@ -17,11 +17,13 @@ from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
 from fakecri.core.oom import kill_for_memory
 from fakecri.core.paths import go_open_error_text
+from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.mounting import MountError, make_directories
 from fakecri.core.scheduler import SECOND_NS, Future, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
+from fakecri.core.streaming.audiences import Audience
 from fakecri.core.world import World
 from fakecri.errors import CRIError, NotFoundError, UsageError, at_stage, wrapped
 
@@ -174,15 +176,21 @@ def new_exec(
     world: World,
     container: Container,
     argv: tuple[str, ...],
-    output: Callable[[str, bytes], None],
+    stdin: Reader | None,
+    stdout: Sink,
+    stderr: Sink,
+    *,
+    tty: bool = False,
 ) -> Process:
     """Return a process to run beside the container's first one, as the same user."""
     process = Process(
         world.scheduler,
-        replace(_completed(container), argv=argv, tty=False),
+        replace(_completed(container), argv=argv, tty=tty),
         pid=world.new_pid(),
         is_init=False,
-        output=output,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
         wall_ns=world.clock.wall_ns,
         system=container.system,
     )
@@ -203,14 +211,16 @@ def _run(
     system = container.system
     if system is None:
         raise RuntimeError("a container is prepared before it runs")
+    stdout = Audience(container, "stdout")
     process = container.process = Process(
         world.scheduler,
         _completed(container),
         pid=world.new_pid(),
         is_init=options.pid == pb.CONTAINER,
-        output=container.log.write,
-        wall_ns=world.clock.wall_ns,
         stdin=container.stdin,
+        stdout=stdout,
+        stderr=stdout if container.spec.tty else Audience(container, "stderr"),
+        wall_ns=world.clock.wall_ns,
         system=system,
     )
     system.adopt(process)

@@ -87,6 +87,16 @@ class Call:
         self._watchers: list[Callable[[], None]] = []
         self._originals: dict[int, tuple[Message, bytes]] = {}
 
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return self.rpc.name
+
+    @property
+    def lasts(self) -> bool:
+        """Whether its client waits by nature, and nothing is about to happen to it."""
+        return self.rpc.streams and not self.timers
+
     def watch(self, callback: Callable[[], None]) -> None:
         """Call back at each message and at the end, under the host's lock: be quick."""
         self._watchers.append(callback)

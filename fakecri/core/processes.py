@@ -87,13 +87,14 @@ class Process:
         *,
         pid: int,
         is_init: bool,
-        output: Callable[[str, bytes], None],
+        stdout: Sink,
+        stderr: Sink,
         wall_ns: Callable[[], int],
         stdin: Reader | None = None,
         system: "System | None" = None,
         parent: "Process | None" = None,
     ) -> None:
-        """`output` takes (`"stdout"` or `"stderr"`, bytes); `is_init`: PID 1 of its namespace.
+        """`is_init`: PID 1 of its namespace. Without `stdin` it reads an end.
 
         `parent` is there for what another process has spawned; what it ignores is ignored.
         """
@@ -101,8 +102,8 @@ class Process:
         self.pid = pid
         self.is_init = is_init
         self.stdin: Reader = stdin or Stdin(scheduler, closed=True)
-        self.stdout: Sink = Outlet(output, "stdout")
-        self.stderr: Sink = Outlet(output, "stdout" if spec.tty else "stderr")
+        self.stdout = stdout
+        self.stderr = stderr
         self.parent = parent
         self.title: tuple[str, ...] | None = None
         """What /proc/PID/cmdline shows where that is not the argv."""
@@ -382,7 +383,7 @@ class Process:
 
 
 class Outlet:
-    """One of the two streams of a container or an exec."""
+    """One of two streams that somebody takes at once, however much it is."""
 
     __slots__ = ("_output", "_stream")
 

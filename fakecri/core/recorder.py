@@ -278,6 +278,10 @@ class Recorder:
         """Write that a test changed the state of something: `exit`, `lose`, `restart`."""
         self._write("state", what=what, **facts)
 
+    def session(self, what: str, **facts: Any) -> None:
+        """Write what became of the URL of an Exec, Attach or PortForward: `opened`, `closed`."""
+        self._write("session", what=what, **facts)
+
     def undone(self, call: CallRecord, error: CRIError | None) -> None:
         """Write that work that a rule put off has failed, or will never be done: no error."""
         what = "late work failed" if error else "late work lost"

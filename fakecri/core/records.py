@@ -19,6 +19,7 @@ from fakecri.core.system import PidNamespace, System, Uts
 if TYPE_CHECKING:
     from fakecri.core.faults.things import KnownContainer, KnownPod
     from fakecri.core.oom import MemoryGuard
+    from fakecri.core.streaming.audiences import Listener
 
 
 @dataclass(slots=True, eq=False)
@@ -126,6 +127,8 @@ class Container:
     system: System | None = None
     """What its processes live in, from its start on."""
     execs: list[Process] = field(default_factory=list)
+    listeners: dict["Listener", None] = field(default_factory=dict)
+    """Who is attached, and gets a copy of what it writes; in the order of their coming."""
     oom_events: int = 0
     known: "KnownContainer | None" = None
     """As rules see it, once they have asked."""

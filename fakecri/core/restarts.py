@@ -63,6 +63,7 @@ def go_down(world: World) -> None:
     drop_late(world)
     world.events.clear()
     world.tokens.clear()
+    world.sessions.break_off("restart")
     if was_open:
         world.power.tell(is_up=False)
 

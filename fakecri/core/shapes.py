@@ -137,6 +137,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "effect": _one_of("definite", "indefinite", ""),
     },
     "rule": {"rule": TEXT, "did": _one_of("armed", "disarmed", "reset"), "fired": COUNT},
+    "session": {"what": TEXT, "session": COUNT},
     "state": {"what": TEXT},
     "clock": {"what": TEXT},
 }

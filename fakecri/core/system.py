@@ -167,19 +167,14 @@ class System:
             spec,
             pid=self.new_pid(),
             is_init=False,
-            output=_nowhere,
-            wall_ns=self.wall_ns,
             stdin=stdin or parent.stdin,
+            stdout=stdout or parent.stdout,
+            stderr=stderr or parent.stderr,
+            wall_ns=self.wall_ns,
             system=self,
             parent=parent,
         )
         child.euid = parent.euid if user is None else user.uid
-        child.stdout = stdout or parent.stdout
-        child.stderr = stderr or parent.stderr
         self.adopt(child)
         child.start(program)
         return child
-
-
-def _nowhere(_stream: str, _output: bytes) -> None:
-    """Take what nobody wants."""

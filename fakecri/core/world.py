@@ -33,6 +33,7 @@ from fakecri.core.records import Container, Sandbox
 from fakecri.core.scheduler import SECOND_NS, Scheduler, Task, Waits
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.store import Store
+from fakecri.core.streaming.sessions import Sessions
 from fakecri.core.system import NodePids
 from fakecri.core.tokens import Tokens
 from fakecri.core.upstream import Upstream
@@ -97,6 +98,7 @@ class World:
         )
         self.gates = Gates(self.scheduler)
         self.tokens = Tokens(self.scheduler)
+        self.sessions = Sessions(self)
         self.meters = Meters()
         self.behaviours = Behaviours(annotations=parts.annotations)
         self.pids = NodePids()

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.tokens import LIMIT
+from fakecri.core.streaming.commands import Attach
+from fakecri.core.tokens import LIMIT, Ticket
 from tests.behaviour.steps import (
     INVALID_ARGUMENT,
     RESOURCE_EXHAUSTED,
@@ -40,7 +41,8 @@ def forward(node: Node, pod: str, *ports: int) -> str:
 def consume(node: Node, url: str) -> Any:
     """Come back with the token of a URL; return the request behind it."""
     with node.cri.host.turn() as world:
-        return world.tokens.consume(url.rpartition("/")[2])
+        ticket = world.tokens.consume(url.rpartition("/")[2])
+        return ticket and ticket.request
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ def test_a_thousand_tokens_may_wait_until_they_are_used_or_too_old(
     url = forward(ready, pod)
     with ready.cri.host.turn() as world:
         for _ in range(LIMIT - 1):
-            world.tokens.insert(pb.AttachRequest(), world.new_token)
+            world.tokens.insert(Ticket(Attach, pb.AttachRequest()), world.new_token)
     full = "maximum number of in-flight requests exceeded"
     for ask in (exec_, attach):
         with raises_status(RESOURCE_EXHAUSTED, full):

@@ -11,7 +11,7 @@ from fakecri.core.image_registry import ImageContent, build_content
 from fakecri.core.known_images import Recipe, find_known
 from fakecri.core.limits import Limits
 from fakecri.core.net.networks import Network
-from fakecri.core.processes import Process, ProcessSpec, Program, Stdin, User
+from fakecri.core.processes import Outlet, Process, ProcessSpec, Program, Stdin, User
 from fakecri.core.programs import Programs
 from fakecri.core.rootfs.dev import dev_tree
 from fakecri.core.rootfs.image_trees import image_tree
@@ -175,12 +175,14 @@ class Machine:
             written[stream] += chunk
 
         given = _input(self.scheduler, stdin)
+        spec = spec or ProcessSpec(("program",))
         process = Process(
             self.scheduler,
-            spec or ProcessSpec(("program",)),
+            spec,
             pid=1001,
             is_init=is_init,
-            output=write,
+            stdout=Outlet(write, "stdout"),
+            stderr=Outlet(write, "stdout" if spec.tty else "stderr"),
             wall_ns=self.wall_ns,
             stdin=given,
             system=self.system,

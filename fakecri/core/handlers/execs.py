@@ -3,13 +3,18 @@
 from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import lifecycle, signals
-from fakecri.core.executables import MissingExecutableError, quoted
-from fakecri.core.processes import Process
+from fakecri.core import execs, lifecycle, signals
+from fakecri.core.execs import Streams
+from fakecri.core.executables import quoted
+from fakecri.core.processes import Outlet, Process
 from fakecri.core.records import Container
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of
-from fakecri.core.states import ContainerState, SandboxState
+from fakecri.core.states import SandboxState
+from fakecri.core.streaming.commands import Attach, Exec
+from fakecri.core.streaming.forwards import Forward
+from fakecri.core.streaming.sessions import Session
+from fakecri.core.tokens import Ticket
 from fakecri.core.world import World
 from fakecri.errors import Code, CRIError, InvalidError, wrapped
 
@@ -26,6 +31,10 @@ class Capture:
         kept = self._streams[stream]
         kept += output[: self._limit - len(kept)]
 
+    def streams(self) -> Streams:
+        """Return what a process writes to so that it is kept."""
+        return Streams(None, Outlet(self.write, "stdout"), Outlet(self.write, "stderr"))
+
     def response(self, exit_code: int) -> pb.ExecSyncResponse:
         """Return what ExecSync answers."""
         return pb.ExecSyncResponse(
@@ -39,9 +48,9 @@ class Capture:
 def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncResponse]:
     """An exit code is data, a timeout is an error, and the container's state never changes."""
     with wrapped("failed to exec in container"):
-        container = _running(world, request.container_id, f" {quoted(request.container_id)}")
+        container = execs.running_container(world, request.container_id)
         output = Capture(world.profile.exec_output_limit)
-        process = _start(world, container, tuple(request.cmd), output)
+        process = execs.start(world, container, tuple(request.cmd), output.streams())
         try:
             yield from world.halfway(request)
             yield from _wait(world, process, request.timeout)
@@ -59,21 +68,6 @@ def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncRes
 def _end(container: Container, process: Process) -> None:
     container.execs.remove(process)
     process.kill(signals.SIGKILL)
-
-
-def _start(world: World, container: Container, argv: tuple[str, ...], output: Capture) -> Process:
-    with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
-        try:
-            program = lifecycle.find_program(world, container, argv or ("",), is_exec=True)
-        except MissingExecutableError as missing:
-            raise CRIError(
-                "OCI runtime exec failed: exec failed: unable to start container process: "
-                f"{missing.text}: unknown"
-            ) from missing
-    process = lifecycle.new_exec(world, container, argv, output.write)
-    container.execs.append(process)
-    process.start(program)
-    return process
 
 
 def _wait(world: World, process: Process, timeout_s: int) -> Waits[None]:
@@ -100,28 +94,20 @@ def go_duration(duration_ns: int) -> str:
     return f"{minutes}m{seconds}{fraction}s" if minutes else f"{seconds}{fraction}s"
 
 
-def _running(world: World, id_: str, shown: str) -> Container:
-    with wrapped(f"failed to find container{shown} in store"):
-        container = world.store.containers.get(id_)
-    if container.state is not ContainerState.RUNNING:
-        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
-    return container
-
-
 @handles
 def exec(world: World, request: pb.ExecRequest) -> pb.ExecResponse:  # noqa: A001  # the RPC's name
     """Nothing runs before the client comes to the URL; a bad command is found out there."""
-    _running(world, request.container_id, f" {quoted(request.container_id)}")
+    execs.running_container(world, request.container_id)
     _check_streams(request, "or")
-    return pb.ExecResponse(url=_url(world, "exec", request))
+    return pb.ExecResponse(url=_url(world, Exec, request))
 
 
 @handles
 def attach(world: World, request: pb.AttachRequest) -> pb.AttachResponse:
     """As Exec; whether the container has a terminal is not checked."""
-    _running(world, request.container_id, "")
+    execs.running_container(world, request.container_id, named=False)
     _check_streams(request, "and")
-    return pb.AttachResponse(url=_url(world, "attach", request))
+    return pb.AttachResponse(url=_url(world, Attach, request))
 
 
 @handles
@@ -131,7 +117,7 @@ def port_forward(world: World, request: pb.PortForwardRequest) -> pb.PortForward
         sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
     if sandbox.state is not SandboxState.READY:
         raise CRIError("sandbox container is not running")
-    return pb.PortForwardResponse(url=_url(world, "portforward", request))
+    return pb.PortForwardResponse(url=_url(world, Forward, request))
 
 
 def _check_streams(request: pb.ExecRequest | pb.AttachRequest, conjunction: str) -> None:
@@ -141,6 +127,8 @@ def _check_streams(request: pb.ExecRequest | pb.AttachRequest, conjunction: str)
         raise InvalidError("tty and stderr cannot both be true")
 
 
-def _url(world: World, method: str, request: Message) -> str:
-    token = world.tokens.insert(request, world.new_token)
-    return f"http://{world.node.streaming_address}/{method}/{token}"
+def _url(world: World, kind: type[Session], request: Message) -> str:
+    call = world.recorder.current
+    ticket = Ticket(kind, request, call.serial if call else 0)
+    token = world.tokens.insert(ticket, world.new_token)
+    return f"http://{world.node.streaming_address}/{kind.method}/{token}"

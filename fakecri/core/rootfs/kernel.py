@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.pipes import Nowhere
 from fakecri.core.processes import Process, ProcessSpec
 from fakecri.core.records import Container
 from fakecri.core.rootfs.places import Mounts
@@ -69,6 +70,7 @@ def _pause(world: World, pid: int, _pids: PidNamespace) -> Process:
         ProcessSpec(("/pause",)),
         pid=pid,
         is_init=True,
-        output=lambda _stream, _output: None,
+        stdout=Nowhere(),
+        stderr=Nowhere(),
         wall_ns=world.clock.wall_ns,
     )

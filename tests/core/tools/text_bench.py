@@ -11,7 +11,7 @@ from fakecri.core.applets import Surroundings, bound
 from fakecri.core.commands import COMMANDS
 from fakecri.core.paths import path_error
 from fakecri.core.pipes import Reader
-from fakecri.core.processes import Process, ProcessSpec, Stdin
+from fakecri.core.processes import Outlet, Process, ProcessSpec, Stdin
 from fakecri.core.scheduler import SECOND_NS, Scheduler, Waits
 from fakecri.core.userlands import find_userland
 from fakecri.core.views import Opened, Stat, View
@@ -143,7 +143,8 @@ class Bench:
             ProcessSpec(tuple(argv), **spec),
             pid=1,
             is_init=False,
-            output=self._write,
+            stdout=Outlet(self._write, "stdout"),
+            stderr=Outlet(self._write, "stderr"),
             wall_ns=lambda: self.scheduler.now_ns - START_NS + WALL_NS,
             stdin=stdin,
             system=system,

@@ -1,0 +1,56 @@
+"""What runs beside a container's first process: what Exec and ExecSync share."""
+
+from typing import NamedTuple
+
+from fakecri.core import lifecycle
+from fakecri.core.executables import MissingExecutableError, quoted
+from fakecri.core.pipes import Reader, Sink
+from fakecri.core.processes import Process
+from fakecri.core.records import Container
+from fakecri.core.states import ContainerState
+from fakecri.core.world import World
+from fakecri.errors import CRIError, wrapped
+
+
+class Streams(NamedTuple):
+    """What a process reads from and writes to; no stdin: it reads an end."""
+
+    stdin: Reader | None
+    stdout: Sink
+    stderr: Sink
+
+
+def running_container(world: World, id_: str, *, named: bool = True) -> Container:
+    """Return the container of an id or a prefix; its errors name it, or do not, as the RPC's."""
+    shown = f" {quoted(id_)}" if named else ""
+    with wrapped(f"failed to find container{shown} in store"):
+        container = world.store.containers.get(id_)
+    if container.state is not ContainerState.RUNNING:
+        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+    return container
+
+
+def start(
+    world: World,
+    container: Container,
+    argv: tuple[str, ...],
+    streams: Streams,
+    *,
+    tty: bool = False,
+) -> Process:
+    """Start a process in a container that runs; CRIError where there is no such program.
+
+    It is among the container's `execs` until whoever started it has seen its end.
+    """
+    with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
+        try:
+            program = lifecycle.find_program(world, container, argv or ("",), is_exec=True)
+        except MissingExecutableError as missing:
+            raise CRIError(
+                "OCI runtime exec failed: exec failed: unable to start container process: "
+                f"{missing.text}: unknown"
+            ) from missing
+    process = lifecycle.new_exec(world, container, argv, *streams, tty=tty)
+    container.execs.append(process)
+    process.start(program)
+    return process

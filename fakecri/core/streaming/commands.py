@@ -1,0 +1,255 @@
+"""Exec and attach: processes with a client at the other end. Source: spec 2.5 to 2.7."""
+
+from typing import ClassVar
+
+from fakecri.api import runtime_pb2 as pb
+from fakecri.core import execs, signals
+from fakecri.core.execs import Streams
+from fakecri.core.pipes import Stdin
+from fakecri.core.processes import Process
+from fakecri.core.records import Container
+from fakecri.core.scheduler import Waits
+from fakecri.core.streaming import statuses
+from fakecri.core.streaming.sessions import Session
+from fakecri.errors import CRIError, wrapped
+
+RESIZE_SINCE = 3
+"""The first version of the subprotocol that tells of the size of the window."""
+
+OUTPUTS = ("stdout", "stderr")
+
+
+class Command(Session):
+    """A session that has the streams of a process."""
+
+    request: pb.ExecRequest | pb.AttachRequest
+
+    version = 4
+    """Of the subprotocol: set before the start."""
+    window: tuple[int, int] | None = None
+    """Columns and rows, as the client told them last."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Those that the client has to open."""
+        asked = self.request
+        resizes = asked.tty and self.version >= RESIZE_SINCE
+        has = {"stdin": asked.stdin, "stdout": asked.stdout, "stderr": asked.stderr}
+        return (
+            "error",
+            *(channel for channel, is_there in has.items() if is_there),
+            *(("resize",) if resizes else ()),
+        )
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The channels that carry output."""
+        return tuple(each for each in OUTPUTS if getattr(self.request, each))
+
+    def start(self) -> None:
+        """All channels are there: the process starts, or the attachment begins."""
+        raise NotImplementedError
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what the client has written."""
+        stdin = self._stdin()
+        if stdin is None or stdin.closed or self.ended:
+            return
+        self.count("stdin", chunk)
+        stdin.feed(chunk)
+        if stdin.full:
+            stdin.drained().then(self.stir)
+
+    @property
+    def full(self) -> bool:
+        """Whether there is enough of it that nobody has read."""
+        stdin = self._stdin()
+        return stdin is not None and stdin.full and not self.ended
+
+    def close_stdin(self) -> None:
+        """The client writes no more."""
+        raise NotImplementedError
+
+    def resize(self, width: int, height: int) -> None:
+        """The client's window has got that many columns and rows; what is 0 tells nothing."""
+        if width and height:
+            self.window = (width, height)
+
+    def _stdin(self) -> Stdin | None:
+        """Where the input goes; None: nowhere."""
+        raise NotImplementedError
+
+    def _end_outputs(self) -> None:
+        for channel in self.outputs:
+            self.put(channel, b"", ends=True)
+
+
+class Output:
+    """One of the outputs of an exec, on its way to the client: a Sink."""
+
+    __slots__ = ("_channel", "_session", "open")
+
+    def __init__(self, session: Session, channel: str, *, is_open: bool) -> None:
+        self._session = session
+        self._channel = channel
+        self.open = is_open
+        """Whether anybody wants it."""
+
+    def write(self, output: bytes) -> None:
+        """Have it sent, or dropped."""
+        if self.open:
+            self._session.put(self._channel, output)
+
+    def room(self) -> Waits[None]:
+        """Wait until the client has taken some."""
+        if self.open:
+            yield from self._session.room()
+
+
+class Exec(Command):
+    """A process beside a container's own."""
+
+    method: ClassVar[str] = "exec"
+    request: pb.ExecRequest
+
+    _process: Process | None = None
+    _container: Container | None = None
+    _input: Stdin | None = None
+    _sinks: dict[str, Output]
+
+    def start(self) -> None:
+        """Start the process; where that cannot be, the status says why."""
+        request = self.request
+        if request.stdin:
+            self._input = Stdin(self.world.scheduler, closed=False)
+        self._sinks = {each: Output(self, each, is_open=each in self.outputs) for each in OUTPUTS}
+        err = "stdout" if request.tty else "stderr"
+        streams = Streams(self._input, self._sinks["stdout"], self._sinks[err])
+        try:
+            with wrapped("failed to exec in container"):
+                self._start(streams)
+        except CRIError as error:
+            text = f"error executing command in container: {error.message}"
+            self.put("error", statuses.failed(self.version, text))
+            self.finish("error")
+
+    def _start(self, streams: Streams) -> None:
+        container = execs.running_container(self.world, self.request.container_id)
+        command = tuple(self.request.cmd)
+        process = execs.start(self.world, container, command, streams, tty=self.request.tty)
+        self._container, self._process = container, process
+        process.exited.then(lambda: self._exited(container, process))
+
+    def close_stdin(self) -> None:
+        """The process reads an end. On a terminal it reads nothing, and its output is lost."""
+        if self._input is not None:
+            self._input.close()
+        if self.request.tty and self._sinks["stdout"].open:
+            self._sinks["stdout"].open = False
+            self.put("stdout", b"", ends=True)
+
+    def _stdin(self) -> Stdin | None:
+        return self._input
+
+    def _exited(self, container: Container, process: Process) -> None:
+        container.execs.remove(process)
+        self._drain()
+
+    def _drain(self) -> None:
+        """End when nobody is left who could write: what a command leaves behind has its pipes."""
+        process, system = self._process, self._container and self._container.system
+        sinks = set(self._sinks.values())
+        for each in system.processes.values() if system else ():
+            if not sinks.isdisjoint((each.stdout, each.stderr)):
+                each.exited.then(self._drain)
+                return
+        if process is not None:
+            self._end_outputs()
+            code = process.exited.result()
+            self.put("error", statuses.exited(self.version, self.request.cmd, code))
+            self.finish("exit")
+
+    def _end_outputs(self) -> None:
+        for channel, sink in self._sinks.items():
+            if sink.open:
+                sink.open = False
+                self.put(channel, b"", ends=True)
+
+    def _let_go(self, reason: str) -> None:
+        """Kill the process itself, and none that it has started."""
+        for sink in self._sinks.values():
+            sink.open = False
+        if self._process is not None and reason != "restart":
+            self._process.kill(signals.SIGKILL)
+
+
+class Attach(Command):
+    """A client at the streams of a container, from now on."""
+
+    method: ClassVar[str] = "attach"
+    request: pb.AttachRequest
+    lasts = True
+
+    _container: Container | None = None
+
+    def start(self) -> None:
+        """Begin to hear what the container writes."""
+        try:
+            container = execs.running_container(self.world, self.request.container_id, named=False)
+        except CRIError as error:
+            text = f"error attaching to container: {error.message}"
+            self.put("error", statuses.failed(self.version, text))
+            self.finish("error")
+            return
+        self._container = container
+        container.listeners[self] = None
+        if container.process is not None:
+            container.process.exited.then(lambda: self._succeed("exit"))
+
+    def hear(self, stream: str, output: bytes) -> None:
+        """Take what the container has written."""
+        if getattr(self.request, stream):
+            self.put(stream, output)
+
+    def close_stdin(self) -> None:
+        """End the input of a container that is for one client; else leave."""
+        if self._stdin() is None:
+            return
+        if not self._is_only_client:
+            self._succeed("client")
+            return
+        self._end_input()
+        if not self.outputs:
+            self._succeed("client")
+
+    @property
+    def _is_only_client(self) -> bool:
+        """Whether the container's input ends with that of this client."""
+        container = self._container
+        return container is not None and container.config.stdin_once and not self.request.tty
+
+    def _end_input(self) -> None:
+        stdin = self._stdin()
+        if stdin is not None:
+            stdin.close()
+
+    def _stdin(self) -> Stdin | None:
+        container = self._container
+        return container.stdin if container is not None and container.config.stdin else None
+
+    def _succeed(self, reason: str) -> None:
+        """End it; what the container has ended with is nobody's business."""
+        self._leave()
+        self._end_outputs()
+        self.put("error", statuses.succeeded(self.version))
+        self.finish(reason)
+
+    def _leave(self) -> None:
+        if self._container is not None:
+            self._container.listeners.pop(self, None)
+
+    def _let_go(self, reason: str) -> None:
+        """Detach. To a container for one client that is the end of its input."""
+        if self.request.stdin and self._is_only_client and reason != "restart":
+            self._end_input()
+        self._leave()

@@ -1,0 +1,221 @@
+"""Sessions: what a client gets who comes back with the token of a URL.
+
+A transport moves the bytes and knows nothing of processes; a session is bound to those and knows
+of no wire. What is for the client lies here as parcels until a transport takes them. It is little:
+beyond `ROOM` bytes whoever writes has to wait.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from fakecri.core.pipes import PIPE_SIZE
+from fakecri.core.scheduler import SECOND_NS, Future, Waits
+from fakecri.core.tokens import Ticket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+    from fakecri.core.world import World
+
+ROOM = PIPE_SIZE
+"""Bytes that wait for the client, from which on a writer has to wait."""
+
+IDLE_NS = 4 * 60 * 60 * SECOND_NS
+"""How long nothing has to come or go before a session is given up."""
+
+
+class Parcel(NamedTuple):
+    """What goes to the client, in the one order in which it is to be sent."""
+
+    channel: str
+    """`stdout`, `stderr`, `error`; of a forward `data.N` and `error.N` of its connection N."""
+    content: bytes
+    ends: bool = False
+    """Whether the channel ends behind it."""
+
+
+class Session:
+    """One use of a URL. All of it is for whoever has the world to themselves."""
+
+    method: ClassVar[str] = ""
+    """As in the path of the URL."""
+    lasts = False
+    """Whether its client waits by nature, as one of events does."""
+
+    def __init__(self, world: "World", ticket: Ticket, number: int) -> None:
+        self.number = number
+        """From 1, in the order of use."""
+        self.request: Message = ticket.request
+        self.call = ticket.call
+        """The number of the call that gave the URL."""
+        self.ended = False
+        """Whether nothing will come after what can be taken: the transport closes then."""
+        self.cut = False
+        """Whether the transport is to break off at once, without a status."""
+        self.watcher: Callable[[], None] | None = None
+        """Called on any change, in whatever thread: be quick, do not touch the simulation."""
+        self.world = world
+        self._opened = False
+        self._parcels: deque[Parcel] = deque()
+        self._held = 0
+        self._roomy: Future[None] = Future(world.scheduler)
+        self._bytes: dict[str, int] = {}
+        self._touched_ns: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return f"the stream of {type(self).__name__}"
+
+    # What transports use.
+
+    def begin(self, protocol: str) -> None:
+        """Open it: `SPDY/3.1 v4.channel.k8s.io`, `websocket v5.channel.k8s.io`, `object`."""
+        self._opened = True
+        self.world.sessions.add(self)
+        self.world.recorder.session(
+            "opened", session=self.number, call=self.call, method=self.method, protocol=protocol
+        )
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._parcels)
+
+    def take(self, limit: int = 32768) -> Parcel | None:
+        """Return what is to be sent next, of one channel; None: nothing, now.
+
+        It has `limit` bytes at most. There is room for more then, and the process goes on.
+        """
+        if not self._parcels:
+            return None
+        parcel = self._taken(limit)
+        before, self._held = self._held, self._held - len(parcel.content)
+        if self._held < ROOM <= before:
+            self._roomy.set_result(None)
+        return parcel
+
+    def _taken(self, limit: int) -> Parcel:
+        parcels = self._parcels
+        channel, content, ends = parcels.popleft()
+        if len(content) > limit:
+            parcels.appendleft(Parcel(channel, content[limit:], ends))
+            return Parcel(channel, content[:limit])
+        chunks, size = [content], len(content)
+        while not ends and parcels and parcels[0].channel == channel:
+            size += len(parcels[0].content)
+            if parcels[0].ends or size > limit:
+                break
+            chunks.append(parcels.popleft().content)
+        return Parcel(channel, b"".join(chunks) if len(chunks) > 1 else content, ends)
+
+    def hang_up(self, reason: str = "client") -> None:
+        """The connection is gone. Harmless when it has ended."""
+        for parcel in self._parcels:
+            self._bytes[parcel.channel] -= len(parcel.content)
+        self._parcels.clear()
+        self._held = 0
+        if not self.ended:
+            self._let_go(reason)
+            self._close(reason)
+
+    def touch(self) -> None:
+        """A frame came or went: the idle time-out is put off."""
+        if self._touched_ns is None:
+            self._expect(IDLE_NS)
+        self._touched_ns = self.world.scheduler.now_ns
+
+    # What sessions do.
+
+    def put(self, channel: str, content: bytes, *, ends: bool = False) -> None:
+        """Have something sent to the client; who has gone gets nothing."""
+        if self.ended or not (content or ends):
+            return
+        self._parcels.append(Parcel(channel, bytes(content), ends))
+        self._held += len(content)
+        self.count(channel, content)
+        self.stir()
+
+    def count(self, channel: str, content: bytes) -> None:
+        """Take note of what went over a channel, either way."""
+        self._bytes[channel] = self._bytes.get(channel, 0) + len(content)
+
+    def room(self) -> Waits[None]:
+        """Wait until the client has taken enough for more to be put, or is gone."""
+        while self._held >= ROOM and not self.ended:
+            if self._roomy.done:
+                self._roomy = Future(self.world.scheduler)
+            yield from self._roomy
+
+    def finish(self, reason: str) -> None:
+        """Nothing comes any more: what was put is sent, and the transport closes."""
+        if not self.ended:
+            self._close(reason)
+
+    def break_off(self, reason: str) -> None:
+        """Let the transport break off at once: the client gets no status."""
+        if not self.ended:
+            self.cut = True
+            self.hang_up(reason)
+
+    def stir(self) -> None:
+        """Let the transport look again."""
+        if self.watcher is not None:
+            self.watcher()
+
+    def _let_go(self, reason: str) -> None:
+        """Leave what it is bound to; `restart`: the runtime, not the client, has gone."""
+
+    def _close(self, reason: str) -> None:
+        self.ended = True
+        if self._opened:
+            self.world.sessions.remove(self)
+            counts = dict(sorted(self._bytes.items()))
+            self.world.recorder.session("closed", session=self.number, bytes=counts, reason=reason)
+        self._roomy.set_result(None)
+        self.stir()
+
+    def _expect(self, in_ns: int) -> None:
+        self.world.scheduler.after(in_ns, self._look_for_life)
+
+    def _look_for_life(self) -> None:
+        quiet_ns = self.world.scheduler.now_ns - (self._touched_ns or 0)
+        if quiet_ns >= IDLE_NS:
+            self.break_off("idle")
+        elif not self.ended:
+            self._expect(IDLE_NS - quiet_ns)
+
+
+class Sessions:
+    """The sessions of a world."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._open: dict[Session, None] = {}
+        self._last = 0
+
+    def redeem(self, method: str, token: str) -> Session | None:
+        """Burn a token and return what it opens.
+
+        None where it is unknown, too old, used, or for another method.
+        """
+        ticket = self._world.tokens.consume(token)
+        if ticket is None or ticket.kind.method != method:
+            return None
+        self._last += 1
+        return ticket.kind(self._world, ticket, self._last)
+
+    def add(self, session: Session) -> None:
+        """Know one that has begun."""
+        self._open[session] = None
+
+    def remove(self, session: Session) -> None:
+        """Know it no more."""
+        self._open.pop(session, None)
+
+    def break_off(self, reason: str) -> None:
+        """End all, as a runtime that dies does."""
+        for session in tuple(self._open):
+            session.break_off(reason)
