@@ -3,9 +3,9 @@
     python tests/real/install.py             find, build or install; one line for each tool
     python tests/real/install.py --require   the same, and fail where a tool is still missing
 
-crictl is built from its Go module into `.tools/bin` of the repository. containerd, runc, the CNI
-plugins, a static busybox and chromium are Debian's packages; installing them needs root. No service
-is started.
+crictl and critest are built from their Go module into `.tools/bin` of the repository, which takes
+minutes where Go has not built them before. containerd, runc, the CNI plugins, a static busybox and
+chromium are Debian's packages; installing them needs root. No service is started.
 """
 
 from __future__ import annotations
@@ -50,7 +50,13 @@ PACKAGES = {
     "chromium": Package("chromium", Path("/usr/bin/chromium")),
 }
 GO = Path("/usr/local/go/bin/go")  # where Go's own archive is unpacked to, if it is not on PATH
-TOOLS = ("crictl", *PACKAGES)
+STAMP = f"-s -w -X {CRI_TOOLS}/pkg/version.Version={CRI_TOOLS_VERSION}"
+PROGRAMS = {
+    "crictl": ["build", "-trimpath", "-ldflags", STAMP],
+    "critest": ["test", "-c", "-vet=off", "-trimpath", "-ldflags", STAMP],  # it is a Go test
+}
+"""What is built of cri-tools, and Go's arguments for it."""
+TOOLS = (*PROGRAMS, *PACKAGES)
 ALL = ("go", *TOOLS)
 
 
@@ -70,7 +76,7 @@ def find(name: str) -> Tool:
     """The tool as it is on this machine; nothing is installed."""
     if name == "go":
         return _find_go()
-    return _find_crictl() if name == "crictl" else _find_package(name)
+    return _find_program(name) if name in PROGRAMS else _find_package(name)
 
 
 def provide(name: str) -> Tool:
@@ -78,7 +84,7 @@ def provide(name: str) -> Tool:
     tool = find(name)
     if tool.path is not None or name == "go":  # which is for whoever owns the machine to choose
         return tool
-    return _build_crictl() if name == "crictl" else _install_package(name)
+    return _build_program(name) if name in PROGRAMS else _install_package(name)
 
 
 def missing(*names: str) -> list[str]:
@@ -87,16 +93,16 @@ def missing(*names: str) -> list[str]:
     return [f"{tool} (`{COMMAND}` installs it)" for tool in tools if tool.path is None]
 
 
-def _find_crictl() -> Tool:
-    on_path = shutil.which("crictl")
-    candidates = [BIN / "crictl", *([Path(on_path)] if on_path else [])]
+def _find_program(name: str) -> Tool:
+    on_path = shutil.which(name)
+    candidates = [BIN / name, *([Path(on_path)] if on_path else [])]
     reasons = []
     for candidate in candidates:
-        version = _crictl_version(candidate)
+        version = _version_of(candidate)
         if version == CRI_TOOLS_VERSION:
-            return Tool("crictl", candidate, "found")
+            return Tool(name, candidate, "found")
         reasons.append(f"{candidate} is {version}")
-    return Tool("crictl", None, f"missing: {CRI_TOOLS_VERSION} wanted, " + ", ".join(reasons))
+    return Tool(name, None, f"missing: {CRI_TOOLS_VERSION} wanted, " + ", ".join(reasons))
 
 
 def _find_go() -> Tool:
@@ -104,23 +110,23 @@ def _find_go() -> Tool:
     return Tool("go", Path(path), "found") if path else Tool("go", None, "missing: not on PATH")
 
 
-def _crictl_version(path: Path) -> str:
+def _version_of(path: Path) -> str:
     try:
         answer = subprocess.run([path, "--version"], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError):
         return "not there"
-    return answer.stdout.split()[-1]
+    return answer.stdout.splitlines()[0].split()[-1]
 
 
-def _build_crictl() -> Tool:
+def _build_program(name: str) -> Tool:
     go = _find_go().path
     if go is None:
-        return Tool("crictl", None, "missing: no go on PATH to build it with")
+        return Tool(name, None, "missing: no go on PATH to build it with")
     try:
-        _go_build(str(go), _go_source(str(go)))
+        _go_build(str(go), _go_source(str(go)), name)
     except subprocess.CalledProcessError as failure:
-        return Tool("crictl", None, f"missing: {_last_line(failure)}")
-    return Tool("crictl", BIN / "crictl", "built")
+        return Tool(name, None, f"missing: {_last_line(failure)}")
+    return Tool(name, BIN / name, "built")
 
 
 def _go_source(go: str) -> Path:
@@ -137,13 +143,10 @@ def _go_source(go: str) -> Path:
     return Path(place.stdout.strip()) / f"{CRI_TOOLS}@{CRI_TOOLS_VERSION}"
 
 
-def _go_build(go: str, source: Path) -> None:
+def _go_build(go: str, source: Path, name: str) -> None:
     BIN.mkdir(parents=True, exist_ok=True)
-    stamp = f"-X {CRI_TOOLS}/pkg/version.Version={CRI_TOOLS_VERSION}"
-    build = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", f"-s -w {stamp}"]
-    output = BIN / "crictl"
     subprocess.run(
-        [*build, "-o", output, "./cmd/crictl"],
+        [go, *PROGRAMS[name], "-mod=readonly", "-o", BIN / name, f"./cmd/{name}"],
         check=True,
         capture_output=True,
         text=True,
