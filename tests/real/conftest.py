@@ -101,7 +101,7 @@ def _fakecri(home: Path) -> Iterator[Address]:
     address = Address(f"unix://{socket}", "127.0.0.1:5000", "/fakecri")
     command = [sys.executable, "-m", "fakecri", "serve", "--listen", address.endpoint]
     # The tests' own directories, which mounts lead to.
-    command += ["--host-mounts", tempfile.gettempdir()]
+    command += ["--host-mounts", tempfile.gettempdir(), "--network", "loopback"]
     command += ["--registry", f"docker.io={','.join(map(_rule, FAILURES))}"]
     with (
         (home / "log").open("wb") as log,

@@ -55,18 +55,31 @@ class Crictl:
 
     def __init__(self, program: Path, configuration: Path, endpoint: str) -> None:
         configuration.write_text(f"runtime-endpoint: {endpoint}\ntimeout: 15\n")
-        self._command = [str(program), "--config", str(configuration)]
+        self.command = [str(program), "--config", str(configuration)]
 
     def run(self, *arguments: str) -> Answer:
         """Whatever comes of it."""
         done = subprocess.run(
-            [*self._command, *arguments],
+            [*self.command, *arguments],
             check=False,
             capture_output=True,
             text=True,
             timeout=RUN_TIMEOUT_S,
         )
         return Answer(arguments, done.returncode, done.stdout, done.stderr)
+
+    def piped(self, source: Path, *arguments: str) -> bytes:
+        """A run that must succeed with a file as its input; returns its output."""
+        with source.open("rb") as content:
+            done = subprocess.run(
+                [*self.command, *arguments],
+                check=False,
+                stdin=content,
+                capture_output=True,
+                timeout=RUN_TIMEOUT_S,
+            )
+        assert (done.returncode, done.stderr) == (0, b""), arguments
+        return done.stdout
 
     def ok(self, *arguments: str) -> Answer:
         """A run that must succeed."""
@@ -84,7 +97,8 @@ class Crictl:
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """A run that lasts; killed at the end, or when it takes too long, unless it has ended."""
         with subprocess.Popen(
-            [*self._command, *arguments],
+            [*self.command, *arguments],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
