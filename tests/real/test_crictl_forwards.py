@@ -14,8 +14,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.real.runtimes import FAKE, WAIT_TIMEOUT_S, Difference
-from tests.real.transports import SPDY, WEBSOCKET, over_each_transport
+from tests.real.runtimes import WAIT_TIMEOUT_S, Difference
+from tests.real.transports import over_each_of_the_fake, over_each_transport
 
 if TYPE_CHECKING:
     import subprocess
@@ -84,8 +84,7 @@ def test_a_hundred_requests_at_once_are_answered(stage: Stage, transport: str) -
     assert answers == [b"stage\n"] * REQUESTS
 
 
-@pytest.mark.parametrize("runtime", [FAKE], indirect=True, scope="session")
-@pytest.mark.parametrize("transport", [SPDY, WEBSOCKET])
+@over_each_of_the_fake
 def test_a_hundred_requests_at_once_reach_an_nginx(
     runtime: Runtime, stage: Stage, transport: str
 ) -> None:

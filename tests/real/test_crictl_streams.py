@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.real.runtimes import FAKE, REAL, Difference, until
+from tests.real.runtimes import REAL, Difference, until
 from tests.real.transports import SPDY, WEBSOCKET, over_each_transport
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.real.crictl import Crictl
-    from tests.real.runtimes import Runtime, Stage
+    from tests.real.runtimes import Stage
 
 pytestmark = pytest.mark.real
 
@@ -280,9 +280,10 @@ def test_exec_in_an_unknown_container_fails(crictl: Crictl, transport: str) -> N
     )
 
 
-@pytest.mark.parametrize("runtime", [FAKE], indirect=True, scope="session")
-def test_an_exec_is_over_before_crictl_says_so(runtime: Runtime, stage: Stage) -> None:
+@over_each_transport
+def test_an_exec_is_over_before_crictl_says_so(stage: Stage, transport: str) -> None:
     """What a command has written to a file is there for whoever comes after it."""
+    crictl = stage.runtime.crictl
     running = stage.pod().start("main", "sleep", "300")
-    runtime.crictl.ok("exec", running, "sh", "-c", "sleep 0.1; echo done > /file")
-    assert runtime.crictl.ok("exec", running, "cat", "/file").out == "done\n"
+    crictl.ok("exec", "-r", transport, running, "sh", "-c", "sleep 0.1; echo done > /file")
+    assert crictl.ok("exec", "--sync", running, "cat", "/file").out.strip() == "done"
