@@ -1,0 +1,1 @@
+"""The HTTP endpoint behind the URLs of Exec, Attach and PortForward."""
