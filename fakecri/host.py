@@ -60,12 +60,16 @@ class Host:
         self._rooms: list[tuple[Callable[[], None], Callable[[], bool]]] = []
         world.gates.on_change = self._progress.notify_all
 
-    def add_room(self, close: Callable[[], None], is_thinking: Callable[[], bool]) -> None:
-        """Let a room of real things end with the host.
+    def add_room(
+        self, close: Callable[[], None], is_thinking: Callable[[], bool]
+    ) -> Callable[[], None]:
+        """Let a room of real things end with the host. Returns what takes that back.
 
         While it `is_thinking`, time does not leap: something real is about to happen.
         """
-        self._rooms.append((close, is_thinking))
+        room = (close, is_thinking)
+        self._rooms.append(room)
+        return lambda: self._rooms.remove(room) if room in self._rooms else None
 
     def on_power(
         self, tell: Callable[[bool], None], settle: Callable[[], None]
@@ -344,7 +348,8 @@ class Host:
 
     def _others_may_act(self, who: Waiter) -> bool:
         leaps = self.pace.jumps and not self._holds
-        return who.lasts or (not leaps and self.world.scheduler.next_ns() is not None)
+        due_ns = self.world.scheduler.next_ns(patient=True)
+        return who.lasts or (not leaps and due_ns is not None)
 
     def _give_up(self, who: Waiter) -> None:
         held = "time is held" if self.pace.jumps else "nobody calls advance()"
@@ -354,7 +359,7 @@ class Host:
     # The thread that wakes when a timer is due, under a pace that is bound to a real clock.
 
     def _set_alarm(self) -> None:
-        due_ns = self.world.scheduler.next_ns()
+        due_ns = self.world.scheduler.next_ns(patient=True)
         if not self.pace.real or due_ns is None or self._closed or self.led:
             return
         if self._driver is None:
@@ -366,7 +371,7 @@ class Host:
     def _drive(self) -> None:
         with self._lock:
             while not self._closed:
-                due_ns = self._driver_due_ns = self.world.scheduler.next_ns()
+                due_ns = self._driver_due_ns = self.world.scheduler.next_ns(patient=True)
                 self._alarm.wait(self.pace.pause_s(self.world.scheduler.now_ns, due_ns))
                 self._driver_due_ns = due_ns
                 with self.turn():

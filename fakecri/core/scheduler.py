@@ -53,6 +53,7 @@ class Scheduler:
         self.now_ns = start_ns
         self._ready: deque[Callback] = deque()
         self._timers: list[Timer] = []
+        self._patient: list[Timer] = []
         self._sweep_at = SWEEP_FROM
         self._serial = 0
 
@@ -60,15 +61,18 @@ class Scheduler:
         """Call back in this instant, after all that is already due."""
         self._ready.append(callback)
 
-    def at(self, when_ns: int, callback: Callback) -> Timer:
-        """Call back when time reaches `when_ns`; in this instant if that has passed."""
+    def at(self, when_ns: int, callback: Callback, *, patient: bool = False) -> Timer:
+        """Call back when time reaches `when_ns`; in this instant if that has passed.
+
+        For a `patient` one time does not leap: what gives up on others that take too long.
+        """
         self._serial += 1
         timer = Timer(when_ns, self._serial, callback)
         if when_ns <= self.now_ns:
             self.soon(timer.fire)
         elif when_ns < END_NS:
             self._sweep()
-            heappush(self._timers, timer)
+            heappush(self._patient if patient else self._timers, timer)
         return timer
 
     def _sweep(self) -> None:
@@ -76,14 +80,15 @@ class Scheduler:
 
         Where time stands still, the deadlines of all calls that ever ended would pile up.
         """
-        if len(self._timers) >= self._sweep_at:
-            self._timers = [timer for timer in self._timers if timer.callback is not None]
-            heapify(self._timers)
-            self._sweep_at = SWEEP_FROM + 2 * len(self._timers)
+        if len(self._timers) + len(self._patient) >= self._sweep_at:
+            for timers in (self._timers, self._patient):
+                timers[:] = [timer for timer in timers if timer.callback is not None]
+                heapify(timers)
+            self._sweep_at = SWEEP_FROM + 2 * (len(self._timers) + len(self._patient))
 
-    def after(self, delay_ns: int, callback: Callback) -> Timer:
-        """Call back when `delay_ns` have passed."""
-        return self.at(self.now_ns + delay_ns, callback)
+    def after(self, delay_ns: int, callback: Callback, *, patient: bool = False) -> Timer:
+        """Call back when `delay_ns` have passed; `patient` as for `at`."""
+        return self.at(self.now_ns + delay_ns, callback, patient=patient)
 
     def sleep(self, delay_ns: int) -> "Future[None]":
         """Return a future that is done when `delay_ns` have passed."""
@@ -96,19 +101,33 @@ class Scheduler:
         while self._ready:
             self._ready.popleft()()
 
-    def next_ns(self) -> int | None:
-        """Return when the next timer is due, or None where nothing is scheduled."""
-        while self._timers and self._timers[0].callback is None:
-            heappop(self._timers)
-        return self._timers[0].when_ns if self._timers else None
+    def next_ns(self, *, patient: bool = False) -> int | None:
+        """Return when the next timer is due, or None where nothing is scheduled.
+
+        With `patient`, those that are patient count too.
+        """
+        timers = self._heap(patient=patient)
+        return timers[0].when_ns if timers else None
+
+    def _heap(self, *, patient: bool) -> list[Timer]:
+        """Return the heap whose first timer is due next; an empty one where there is none."""
+        timers, others = self._timers, self._patient
+        while timers and timers[0].callback is None:
+            heappop(timers)
+        if not (patient and others):
+            return timers
+        while others and others[0].callback is None:
+            heappop(others)
+        return others if others and not (timers and timers[0] < others[0]) else timers
 
     def advance_to(self, when_ns: int) -> None:
         """Move time forward, stopping at each timer on the way. Never moves it back."""
         when_ns = min(when_ns, END_NS)
         self.run()
-        while (due_ns := self.next_ns()) is not None and due_ns <= when_ns:
-            self.now_ns = due_ns
-            heappop(self._timers).fire()
+        while (timers := self._heap(patient=True)) and timers[0].when_ns <= when_ns:
+            timer = heappop(timers)
+            self.now_ns = timer.when_ns
+            timer.fire()
             self.run()
         self.now_ns = max(self.now_ns, when_ns)
 

@@ -1,6 +1,7 @@
 """Virtual time: what is called when, and in which order."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,30 @@ def test_a_cancelled_timer_is_neither_called_nor_waited_for(
     scheduler.advance_to(START_NS + 7)
     timer.cancel()
     assert (seen, scheduler.next_ns()) == (["kept"], None)
+
+
+def test_nobody_leaps_for_a_patient_timer_and_yet_its_time_comes(
+    scheduler: Scheduler, seen: list[str]
+) -> None:
+    scheduler.after(5, _noting(seen, "patient"), patient=True)
+    assert (scheduler.next_ns(), scheduler.next_ns(patient=True)) == (None, START_NS + 5)
+    scheduler.after(9, _noting(seen, "plain"))
+    assert (scheduler.next_ns(), scheduler.next_ns(patient=True)) == (START_NS + 9, START_NS + 5)
+    scheduler.advance_to(START_NS + 9)
+    assert (seen, scheduler.next_ns(patient=True)) == (["patient", "plain"], None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans()), max_size=200))
+def test_patient_timers_keep_the_order_of_all(timers: list[tuple[int, bool, bool]]) -> None:
+    scheduler = Scheduler(START_NS)
+    called: list[int] = []
+    for index, (delay, patient, cancelled) in enumerate(timers):
+        timer = scheduler.after(delay, partial(called.append, index), patient=patient)
+        if cancelled:
+            timer.cancel()
+    scheduler.advance_to(START_NS + 5)
+    due = [(delay, index) for index, (delay, _, gone) in enumerate(timers) if not gone]
+    assert called == [index for _, index in sorted(due)]
 
 
 # Futures.
