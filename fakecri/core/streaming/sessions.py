@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from fakecri.core.pipes import PIPE_SIZE
-from fakecri.core.scheduler import SECOND_NS, Future, Waits
+from fakecri.core.scheduler import SECOND_NS, Future, Timer, Waits
 from fakecri.core.tokens import Ticket
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Session:
         self._roomy: Future[None] = Future(world.scheduler)
         self._bytes: dict[str, int] = {}
         self._touched_ns: int | None = None
+        self._patience: Timer | None = None
 
     @property
     def name(self) -> str:
@@ -170,6 +171,8 @@ class Session:
 
     def _close(self, reason: str) -> None:
         self.ended = True
+        if self._patience is not None:
+            self._patience.cancel()
         if self._opened:
             self.world.sessions.remove(self)
             counts = dict(sorted(self._bytes.items()))
@@ -178,7 +181,7 @@ class Session:
         self.stir()
 
     def _expect(self, in_ns: int) -> None:
-        self.world.scheduler.after(in_ns, self._look_for_life)
+        self._patience = self.world.scheduler.after(in_ns, self._look_for_life, patient=True)
 
     def _look_for_life(self) -> None:
         quiet_ns = self.world.scheduler.now_ns - (self._touched_ns or 0)
