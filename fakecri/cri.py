@@ -223,7 +223,7 @@ class CRI(Laboratory):
             return world.files.read(path) if path and world.files.exists(path) else b""
 
     def stream(self, url: str, *, version: int = 4) -> Stream:
-        """Use the URL of an Exec or Attach, without a wire; each can be used once.
+        """Use the URL of an Exec, Attach or PortForward, without a wire; each is good for once.
 
         `version` is that of the subprotocol, from 1 to 5. Missing where nothing is behind the URL.
         """

@@ -18,6 +18,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from fakecri.core.streaming.commands import Command
+from fakecri.core.streaming.forwards import Forward
 from fakecri.core.streaming.sessions import Session
 from fakecri.errors import Missing, UsageError
 from fakecri.host import Host
@@ -51,9 +52,12 @@ class StreamResult:
 
 
 class Stream:
-    """An exec or an attachment, as its client has it. As a context manager it hangs up at last."""
+    """A session as its client has it: an exec, an attachment, a port-forward.
 
-    def __init__(self, host: Host, session: Command) -> None:
+    As a context manager it hangs up at last. UsageError where a session has no such thing.
+    """
+
+    def __init__(self, host: Host, session: Session) -> None:
         """Of a session that has begun: see `open_stream`."""
         self._host = host
         self._session = session
@@ -79,24 +83,23 @@ class Stream:
 
         BrokenPipeError where the stream has ended.
         """
-        session = self._session
-        for start in range(0, len(chunk), _PIECE):
-            while session.full:
-                self._pull(lambda: not session.full)
-            with self._host.turn():
-                if session.ended:
-                    raise BrokenPipeError
-                session.feed(chunk[start : start + _PIECE])
+        session = self._command
+        self.send(chunk, session.feed, lambda: session.full)
 
     def close_stdin(self) -> None:
         """Write no more."""
         with self._host.turn():
-            self._session.close_stdin()
+            self._command.close_stdin()
 
     def resize(self, width: int, height: int) -> None:
         """Tell the size of the window, in columns and rows."""
         with self._host.turn():
-            self._session.resize(width, height)
+            self._command.resize(width, height)
+
+    def connect(self, port: int) -> "Connection":
+        """Connect to a port of the pod, through a port-forward."""
+        with self._host.turn():
+            return Connection(self, self._host, self._forward, self._forward.connect(port))
 
     def read(self, channel: str = "stdout") -> bytes:
         """Wait for the next chunk of a channel; `b""` at its end."""
@@ -109,14 +112,37 @@ class Stream:
         """Wait for the end; return all that came and was not read."""
         while not self._is_over:
             self._pull()
-        texts = {channel: b"".join(chunks) for channel, chunks in self._arrived.items()}
-        self._arrived.clear()
-        return StreamResult(**texts, cut=self._session.cut)
+        out, err, error = (b"".join(self._arrived.pop(each, ())) for each in _CHANNELS)
+        return StreamResult(out, err, error, cut=self._session.cut)
 
     def hang_up(self) -> None:
         """Be gone. Harmless when it has ended."""
         with self._host.turn():
             self._session.hang_up()
+
+    def send(
+        self, chunk: bytes, feed: Callable[[bytes], None], is_full: Callable[[], bool]
+    ) -> None:
+        """Send in pieces, each of them when there is room."""
+        for start in range(0, len(chunk), _PIECE):
+            while is_full():
+                self._pull(lambda: not is_full())
+            with self._host.turn():
+                if self._session.ended:
+                    raise BrokenPipeError
+                feed(chunk[start : start + _PIECE])
+
+    @property
+    def _command(self) -> Command:
+        if not isinstance(self._session, Command):
+            raise UsageError(f"{self._session.name} is that of a port-forward: connect to a port")
+        return self._session
+
+    @property
+    def _forward(self) -> Forward:
+        if not isinstance(self._session, Forward):
+            raise UsageError(f"{self._session.name} leads to no ports")
+        return self._session
 
     @property
     def _is_over(self) -> bool:
@@ -136,16 +162,49 @@ class Stream:
             self._through.add(parcel.channel)
 
 
+class Connection:
+    """One connection of a port-forward."""
+
+    def __init__(self, stream: Stream, host: Host, session: Forward, number: int) -> None:
+        """Use `Stream.connect`."""
+        self._stream = stream
+        self._host = host
+        self._session = session
+        self._number = number
+
+    def write(self, chunk: bytes) -> None:
+        """Send, and wait while the pod has enough; nobody says where nobody is left to read it.
+
+        BrokenPipeError where the whole stream has ended.
+        """
+        session, number = self._session, self._number
+        self._stream.send(
+            chunk, lambda piece: session.feed(number, piece), lambda: session.is_full(number)
+        )
+
+    def close(self) -> None:
+        """Send no more. A second later it is over."""
+        with self._host.turn():
+            self._session.close(self._number)
+
+    def read(self) -> bytes:
+        """Wait for the next chunk; `b""` at the end."""
+        return self._stream.read(f"data.{self._number}")
+
+    def error(self) -> bytes:
+        """Wait for the end; return what went wrong, if anything did."""
+        return b"".join(iter(lambda: self._stream.read(f"error.{self._number}"), b""))
+
+
 def open_stream(host: Host, url: str, version: int) -> Stream:
     """Use a URL, once. Missing where its token is unknown, used or too old."""
     host.meet()
     with host.turn():
         session = _redeem(host, url)
-        if not isinstance(session, Command):
-            raise UsageError(f"{url}: it is no exec and no attachment")
-        session.version = version
         session.begin(PROTOCOL)
-        session.start()
+        if isinstance(session, Command):
+            session.version = version
+            session.start()
     return Stream(host, session)
 
 
@@ -158,4 +217,5 @@ def _redeem(host: Host, url: str) -> Session:
     return session
 
 
+_CHANNELS = ("stdout", "stderr", "error")
 _PIECE = 32768

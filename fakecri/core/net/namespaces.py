@@ -32,6 +32,7 @@ class Namespace:
         "_connections",
         "_next_port",
         "_owned",
+        "_visits",
         "addresses",
         "is_node",
         "network",
@@ -59,6 +60,7 @@ class Namespace:
         self._bound: dict[tuple[str, int], list[Bound]] = {}
         self._connections: dict[Connection, None] = {}
         self._owned: dict[Process, dict[Bound | Connection, None]] = {}
+        self._visits: dict[Connection, None] = {}
         self._next_port = EPHEMERAL[0]
 
     def owns(self, address: str) -> bool:
@@ -110,6 +112,17 @@ class Namespace:
         self.adopt(process, connection)
         return connection
 
+    def visit(self, address: str, port: int) -> Waits[Connection]:
+        """Connect as somebody who lives elsewhere and has entered the namespace: a runtime.
+
+        The connection is in nobody's hands here, and so outlives the pod for what is left to be
+        said; all that it can lead to ends with the pod. Errors as with `connect`.
+        """
+        connection = yield from self.network.connect(self, address, port)
+        self._visits[connection] = None
+        connection.on_close = lambda: self._visits.pop(connection, None)
+        return connection
+
     def adopt(self, process: "Process", connection: Connection) -> None:
         """Let a connection end with a process."""
         self._own(process, connection)
@@ -131,7 +144,7 @@ class Namespace:
     def rows(self) -> list[Row]:
         """All its sockets, as netstat shows them; on the node, the machine's too."""
         rows = [_row(each) for each in self.bound()]
-        rows += [_connection_row(each) for each in self._connections]
+        rows += [_connection_row(each) for each in (*self._connections, *self._visits)]
         if self.is_node and self.network.outside is not None:
             shown = {(row.protocol, row.local[1]) for row in rows}
             rows += [

@@ -11,7 +11,7 @@ from fakecri.core.net.connections import Connection
 from fakecri.core.net.daemons import echo_server
 from fakecri.core.net.names import UnknownNameError, resolve
 from fakecri.core.processes import Process
-from fakecri.core.scheduler import Waits
+from fakecri.core.scheduler import Task, Waits
 from tests.core.net.pods import Pods, pods
 from tests.support import raises_status
 
@@ -222,3 +222,32 @@ def test_what_a_pod_sends_and_receives_is_in_its_stats(net: Pods) -> None:
     before = received()
     net.result(client, talk, 0)
     assert 1_000_000 < received() - before < 1_100_000
+
+
+def test_a_visitor_from_outside_reaches_what_listens_and_is_seen(net: Pods) -> None:
+    pod = net.pod()
+    net.run(pod, echo_server(7))
+    namespace = net.namespace(pod)
+    with net.cri.host.turn() as world:
+        visit = Task(world.scheduler, namespace.visit("127.0.0.1", 7))
+        visit.step()
+        connection = visit.result()
+    assert [row.remote[1] for row in namespace.rows() if row.local == connection.local] == [7]
+    with net.cri.host.turn():
+        connection.write(b"hello")
+    assert connection.take() == b"hello"
+    with net.cri.host.turn():
+        connection.close()
+    assert [row for row in namespace.rows() if row.local == connection.local] == []
+
+
+def test_what_a_pod_has_said_to_a_visitor_outlives_it(net: Pods) -> None:
+    pod = net.pod()
+    net.run(pod, echo_server(7))
+    with net.cri.host.turn() as world:
+        visit = Task(world.scheduler, net.namespace(pod).visit("127.0.0.1", 7))
+        visit.step()
+        connection = visit.result()
+        connection.write(b"hello")
+    net.node.stop_sandbox(pod)
+    assert [connection.take(), connection.take()] == [b"hello", b""]
