@@ -51,6 +51,9 @@ class Scheduler:
 
     def __init__(self, start_ns: int) -> None:
         self.now_ns = start_ns
+        self.taken = 0
+        """How often a client has taken what a process wrote: while it does, who writes on and on
+        holds nobody up, and needs no virtual time to be held up itself."""
         self._ready: deque[Callback] = deque()
         self._timers: list[Timer] = []
         self._patient: list[Timer] = []

@@ -39,7 +39,7 @@ class Noise:
 class OpenedDevice(Opened):
     """An open device: what it gives to readers, and whether it takes what is written."""
 
-    __slots__ = ("_chunks", "_given", "_kept", "_pause_ns", "_scheduler", "_takes")
+    __slots__ = ("_chunks", "_given", "_kept", "_pause_ns", "_scheduler", "_taken", "_takes")
 
     def __init__(
         self,
@@ -55,14 +55,20 @@ class OpenedDevice(Opened):
         self._takes = takes
         self._kept = b""
         self._scheduler = scheduler
+        self._begin()
+
+    def _begin(self) -> None:
         self._chunks = 0
         self._pause_ns = _PAUSE_NS
+        self._taken = self._scheduler.taken
 
     def read(self) -> Waits[bytes]:
         """Return the next chunk: the first ones at once, and then ever more slowly.
 
         Else whoever reads on would keep time from moving.
         """
+        if self._taken != self._scheduler.taken:
+            self._begin()
         self._chunks += 1
         if self._chunks > _AT_ONCE:
             if self._chunks > _STEADY:

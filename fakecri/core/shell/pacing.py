@@ -24,12 +24,14 @@ LAST_SLICE_NS = 3600 * SECOND_NS
 class Pace:
     """How much a shell has done since time moved."""
 
-    __slots__ = ("began_ns", "slice_ns", "steps")
+    __slots__ = ("began_ns", "slice_ns", "steps", "taken")
 
     def __init__(self, now_ns: int) -> None:
         self.steps = 0
         self.began_ns = now_ns
         """Since when the steps are counted."""
+        self.taken = 0
+        """How much clients had taken then."""
         self.slice_ns = FIRST_SLICE_NS
 
     def fork(self) -> "Pace":
@@ -40,10 +42,11 @@ class Pace:
 
 
 def breathe(shell: "Shell") -> Waits[None]:
-    """Many steps were made: let time pass, unless it has passed while they were."""
+    """Many steps were made: let time pass, unless it, or output, has passed while they were."""
     pace, process = shell.pace, shell.process
     pace.steps = 0
-    if process.scheduler.now_ns != pace.began_ns:
+    taken, pace.taken = pace.taken, process.scheduler.taken
+    if process.scheduler.now_ns != pace.began_ns or taken != pace.taken:
         pace.slice_ns = FIRST_SLICE_NS
     else:
         yield from interruptible(shell, _burn(process, pace.slice_ns / SECOND_NS))

@@ -93,6 +93,7 @@ class Session:
         if not self._parcels:
             return None
         parcel = self._taken(limit)
+        self.world.scheduler.taken += 1
         before, self._held = self._held, self._held - len(parcel.content)
         if self._held < ROOM <= before:
             self._roomy.set_result(None)

@@ -18,11 +18,17 @@ class Pace:
 
     def __init__(self, process: Process) -> None:
         self.process = process
+        self._begin()
+
+    def _begin(self) -> None:
         self.chunks = 0
         self.least_ns = 1000
+        self.taken = self.process.scheduler.taken
 
     def moved(self, count: int) -> Waits[None]:
         """Wait as long as it takes to move some bytes."""
+        if self.taken != self.process.scheduler.taken:
+            self._begin()
         self.chunks += 1
         if self.chunks > _STEADY:
             self.least_ns = min(self.least_ns + self.least_ns // 16, _SLOWEST_NS)
