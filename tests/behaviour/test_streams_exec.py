@@ -1,67 +1,270 @@
 """What an exec does behind its URL. Source: spec streaming 2.6, 2.12."""
 
+import hashlib
 import json
-from typing import Any
 
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.errors import Missing
-from fakecri.stream import Stream
-from tests.support import Node
+from fakecri.core.streaming.sessions import ROOM
+from fakecri.errors import Missing, Stuck
+from tests.behaviour.steps import until
+from tests.behaviour.streams import Streams
+
+JSON_VERSIONS, TEXT_VERSIONS = (4, 5), (1, 2, 3)
 
 
 @pytest.fixture
-def running(ready: Node) -> str:
+def running(streams: Streams) -> str:
     """Return a container that runs."""
-    return ready.run(ready.run_sandbox(), "sleep", "99999")
+    return streams.run("sleep", "9999999")
 
 
-def url_of(node: Node, id_: str, *command: str, **fields: Any) -> str:
-    """Ask for an exec with both outputs."""
-    request = pb.ExecRequest(
-        container_id=id_, cmd=command, **{"stdout": True, "stderr": True, **fields}
-    )
-    return node.runtime.Exec(request).url
+def failure(text: str) -> dict[str, object]:
+    """Return the status of what went wrong before anything ran."""
+    message = f"Internal error occurred: error executing command in container: {text}"
+    return {"status": "Failure", "message": message, "reason": "InternalError", "code": 500}
 
 
-def open_exec(node: Node, id_: str, *command: str, **fields: Any) -> Stream:
-    """Execute a command as a client of the URL."""
-    return node.cri.stream(url_of(node, id_, *command, **fields))
+# Outputs and status.
 
 
-def test_outputs_are_complete_and_the_status_tells_success(ready: Node, running: str) -> None:
-    result = open_exec(ready, running, "sh", "-c", "echo hi; echo err >&2").result()
+def test_outputs_are_complete_and_the_status_tells_success(streams: Streams, running: str) -> None:
+    result = streams.exec(running, "sh", "-c", "echo hi; echo err >&2").result()
     assert (result.stdout, result.stderr) == (b"hi\n", b"err\n")
     assert result.error == b'{"status":"Success"}'
     assert result.exit_code == 0
 
 
-def test_an_exit_code_is_told_as_containerd_does(ready: Node, running: str) -> None:
-    result = open_exec(ready, running, "sh", "-c", "exit 3").result()
-    text = "error executing command [sh -c exit 3], exit code 3"
-    assert json.loads(result.error) == {
-        "status": "Failure",
-        "message": f"command terminated with non-zero exit code: {text}",
-        "reason": "NonZeroExitCode",
-        "details": {"causes": [{"reason": "ExitCode", "message": "3"}]},
-    }
+@pytest.mark.parametrize("version", JSON_VERSIONS)
+def test_an_exit_code_is_told_as_containerd_does(
+    streams: Streams, running: str, version: int
+) -> None:
+    result = streams.exec(running, "sh", "-c", "exit 3 && true", version=version).result()
+    message = (
+        "command terminated with non-zero exit code: "
+        r"error executing command [sh -c exit 3 \u0026\u0026 true], exit code 3"
+    )
+    assert result.error.decode() == (
+        f'{{"status":"Failure","message":"{message}","reason":"NonZeroExitCode",'
+        '"details":{"causes":[{"reason":"ExitCode","message":"3"}]}}'
+    )
     assert result.exit_code == 3
 
 
-def test_what_is_written_is_read_and_its_end_too(ready: Node, running: str) -> None:
-    with open_exec(ready, running, "cat", stdin=True) as stream:
-        stream.write(b"hello")
-        assert stream.read() == b"hello"
-        stream.close_stdin()
-        assert stream.read() == b""
-        assert stream.result().exit_code == 0
+@pytest.mark.parametrize("version", TEXT_VERSIONS)
+def test_old_versions_tell_a_failure_as_text_and_a_success_as_nothing(
+    streams: Streams, running: str, version: int
+) -> None:
+    assert streams.exec(running, "true", version=version).result().error == b""
+    assert streams.exec(running, "sh", "-c", "exit 3", version=version).result().error == (
+        b"command terminated with non-zero exit code: "
+        b"error executing command [sh -c exit 3], exit code 3"
+    )
 
 
-def test_a_url_is_good_for_one_use(ready: Node, running: str) -> None:
-    url = url_of(ready, running, "true")
-    assert ready.cri.stream(url).result().exit_code == 0
-    with pytest.raises(Missing, match="nothing is behind it"):
-        ready.cri.stream(url)
-    with pytest.raises(Missing, match="nothing is behind it"):
-        ready.cri.stream("http://127.0.0.1/healthz")
+def test_what_is_not_asked_for_is_dropped(streams: Streams, running: str) -> None:
+    result = streams.exec(running, "sh", "-c", "echo hi; echo err >&2", stdout=False).result()
+    assert (result.stdout, result.stderr, result.exit_code) == (b"", b"err\n", 0)
+
+
+def test_a_missing_program_is_found_out_by_the_client_of_the_url(
+    streams: Streams, running: str
+) -> None:
+    result = streams.exec(running, "nosuch").result()
+    serial = hashlib.sha256(b"0/exec/1").hexdigest()
+    assert json.loads(result.error) == failure(
+        f'failed to exec in container: failed to start exec "{serial}": OCI runtime exec failed: '
+        "exec failed: unable to start container process: "
+        'exec: "nosuch": executable file not found in $PATH: unknown'
+    )
+    assert (result.stdout, result.stderr, result.exit_code) == (b"", b"", None)
+
+
+def test_the_container_is_looked_up_when_the_url_is_used(streams: Streams, running: str) -> None:
+    urls = [streams.exec_url(running, "true") for _ in range(2)]
+    streams.node.stop(running)
+    assert json.loads(streams.use(urls[0]).result().error) == failure(
+        "failed to exec in container: container is in CONTAINER_EXITED state"
+    )
+    streams.node.remove(running)
+    assert json.loads(streams.use(urls[1]).result().error) == failure(
+        f'failed to exec in container: failed to find container "{running}" in store: not found'
+    )
+
+
+def test_a_prefix_of_the_id_is_enough(streams: Streams, running: str) -> None:
+    assert streams.exec(running[:8], "true").result().exit_code == 0
+
+
+def test_nothing_runs_before_the_url_is_used(streams: Streams, running: str) -> None:
+    url = streams.exec_url(running, "touch", "/made")
+    assert streams.sync(running, "sh", "-c", "ls /made 2>/dev/null") == ""
+    assert streams.use(url).result().exit_code == 0
+    assert streams.sync(running, "ls", "/made") == "/made\n"
+
+
+# Input.
+
+
+def test_what_is_written_is_read_and_its_end_too(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "cat", stdin=True)
+    stream.write(b"hello")
+    assert stream.read() == b"hello"
+    stream.close_stdin()
+    assert stream.read() == b""
+    assert stream.result().exit_code == 0
+
+
+def test_without_input_the_process_reads_its_end(streams: Streams, running: str) -> None:
+    assert streams.exec(running, "cat").result().exit_code == 0
+
+
+def test_fifty_megabytes_go_through_a_command_whole(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "cat", stdin=True)
+    piece = bytes(range(256)) * 2000
+    for _ in range(100):
+        stream.write(piece)
+    stream.close_stdin()
+    assert hashlib.sha256(stream.result().stdout).digest() == hashlib.sha256(piece * 100).digest()
+
+
+def test_who_does_not_read_gets_no_more_than_fits(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "sleep", "100", stdin=True)
+    (session,) = streams.sessions()
+    with streams.cri.host.turn():
+        while not session.full:  # type: ignore[attr-defined]  # it is a command's
+            session.feed(b"x" * 1000)  # type: ignore[attr-defined]  # likewise
+    stream.close_stdin()
+    assert stream.result().exit_code == 0
+
+
+# Flow.
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "yes",
+        "cat /dev/zero",
+        "head -c 100000000 /dev/zero",
+        "dd if=/dev/zero bs=64K count=1000 2>/dev/null",
+        "seq 1 1000000",
+        "yes | cat | sed s/y/x/",
+        "while true; do echo one and two and three; done",
+    ],
+)
+def test_a_writer_waits_for_its_client(streams: Streams, running: str, script: str) -> None:
+    stream = streams.exec(running, "sh", "-c", script)
+    (session,) = streams.sessions()
+    taken = 0
+    while taken < 1_000_000:
+        taken += len(stream.read())
+        assert session.held <= 3 * ROOM
+    stream.hang_up()
+
+
+@pytest.mark.parametrize("script", ["yes | head -c 20000000", "cat /dev/zero | head -c 200000000"])
+def test_much_output_takes_little_virtual_time(streams: Streams, running: str, script: str) -> None:
+    before_ns = streams.cri.now_ns
+    assert streams.exec(running, "sh", "-c", script).result().exit_code == 0
+    assert streams.cri.now_ns - before_ns < 1_000_000_000
+
+
+def test_output_comes_in_order_and_before_the_status(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "sh", "-c", "seq 1 50000; exit 3")
+    numbers = b"".join(iter(stream.read, b"")).split()
+    assert numbers == [b"%d" % number for number in range(1, 50_001)]
+    assert stream.result().exit_code == 3
+
+
+def test_two_hundred_execs_finish_together(streams: Streams, running: str) -> None:
+    several = [
+        streams.exec(running, "sh", "-c", f"read line; sleep 1; echo $line {number}", stdin=True)
+        for number in range(200)
+    ]
+    for stream in reversed(several):
+        stream.write(b"line\n")
+    assert [stream.result().stdout for stream in several] == [
+        b"line %d\n" % number for number in range(200)
+    ]
+
+
+# Ends.
+
+
+def test_who_hangs_up_kills_the_process_and_not_what_it_has_started(
+    streams: Streams, running: str
+) -> None:
+    stream = streams.exec(running, "sh", "-c", "sleep 4321 & echo begun; sleep 1234")
+    assert stream.read() == b"begun\n"
+    stream.hang_up()
+    until(lambda: "sh -c" not in streams.sync(running, "ps"))
+    left = streams.sync(running, "ps")
+    assert "sleep 4321" in left
+    assert streams.sessions() == []
+
+
+def test_a_stopped_container_takes_its_execs_with_it(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "sh", "-c", "echo begun; sleep 4321")
+    assert stream.read() == b"begun\n"
+    streams.node.stop(running)
+    assert stream.result().exit_code == 137
+
+
+def test_what_a_command_leaves_behind_holds_its_stream_open(streams: Streams, running: str) -> None:
+    before_ns = streams.cri.now_ns
+    result = streams.exec(running, "sh", "-c", "(sleep 5; echo late) & echo early").result()
+    assert (result.stdout, result.exit_code) == (b"early\nlate\n", 0)
+    assert streams.cri.now_ns - before_ns >= 5_000_000_000
+
+
+def test_a_runtime_that_dies_breaks_its_streams_off(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "sh", "-c", "echo begun; sleep 4321")
+    assert stream.read() == b"begun\n"
+    streams.cri.restart_runtime()
+    result = stream.result()
+    assert (result.cut, result.error) == (True, b"")
+    # The process is the shim's business.
+    assert "sleep 4321" in streams.sync(running, "ps")
+
+
+def test_no_session_is_left_when_the_work_is_done(streams: Streams, running: str) -> None:
+    streams.exec(running, "true").result()
+    assert streams.sessions() == []
+    with streams.cri.host.turn() as world:
+        assert world.store.containers.get(running).execs == []
+
+
+# The object face alone.
+
+
+@pytest.mark.parametrize("wire", ["object"], indirect=True)
+def test_a_url_is_good_for_one_use(streams: Streams, running: str) -> None:
+    url = streams.exec_url(running, "true")
+    assert streams.use(url).result().exit_code == 0
+    attach = pb.AttachRequest(container_id=running, stdout=True)
+    other = streams.node.runtime.Attach(attach).url.replace("/attach/", "/exec/")
+    for bad in (url, other, "http://127.0.0.1/healthz", "exec"):
+        with pytest.raises(Missing, match="nothing is behind it"):
+            streams.cri.stream(bad)
+
+
+@pytest.mark.parametrize("wire", ["object"], indirect=True)
+def test_a_read_that_nothing_can_end_is_stuck(streams: Streams) -> None:
+    waiting = streams.run("cat", stdin=True)
+    stream = streams.exec(waiting, "cat", stdin=True)
+    with pytest.raises(Stuck, match="the stream of Exec waits for ever"):
+        stream.read()
+    stream.write(b"still there")
+    assert stream.read() == b"still there"
+
+
+@pytest.mark.parametrize("wire", ["object"], indirect=True)
+def test_who_writes_into_a_stream_that_has_ended_breaks_a_pipe(
+    streams: Streams, running: str
+) -> None:
+    stream = streams.exec(running, "true", stdin=True)
+    stream.result()
+    with pytest.raises(BrokenPipeError):
+        stream.write(b"late")

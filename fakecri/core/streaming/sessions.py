@@ -13,7 +13,7 @@ from fakecri.core.scheduler import SECOND_NS, Future, Timer, Waits
 from fakecri.core.tokens import Ticket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from google.protobuf.message import Message
 
@@ -59,7 +59,8 @@ class Session:
         self.world = world
         self._opened = False
         self._parcels: deque[Parcel] = deque()
-        self._held = 0
+        self.held = 0
+        """Bytes that wait for the client."""
         self._roomy: Future[None] = Future(world.scheduler)
         self._bytes: dict[str, int] = {}
         self._touched_ns: int | None = None
@@ -94,8 +95,8 @@ class Session:
             return None
         parcel = self._taken(limit)
         self.world.scheduler.taken += 1
-        before, self._held = self._held, self._held - len(parcel.content)
-        if self._held < ROOM <= before:
+        before, self.held = self.held, self.held - len(parcel.content)
+        if self.held < ROOM <= before:
             self._roomy.set_result(None)
         return parcel
 
@@ -118,7 +119,7 @@ class Session:
         for parcel in self._parcels:
             self._bytes[parcel.channel] -= len(parcel.content)
         self._parcels.clear()
-        self._held = 0
+        self.held = 0
         if not self.ended:
             self._let_go(reason)
             self._close(reason)
@@ -136,7 +137,7 @@ class Session:
         if self.ended or not (content or ends):
             return
         self._parcels.append(Parcel(channel, bytes(content), ends))
-        self._held += len(content)
+        self.held += len(content)
         self.count(channel, content)
         self.stir()
 
@@ -146,7 +147,7 @@ class Session:
 
     def room(self) -> Waits[None]:
         """Wait until the client has taken enough for more to be put, or is gone."""
-        while self._held >= ROOM and not self.ended:
+        while self.held >= ROOM and not self.ended:
             if self._roomy.done:
                 self._roomy = Future(self.world.scheduler)
             yield from self._roomy
@@ -211,6 +212,10 @@ class Sessions:
         self._last += 1
         return ticket.kind(self._world, ticket, self._last)
 
+    def __iter__(self) -> "Iterator[Session]":
+        """Those that are open, in the order of their opening."""
+        return iter(tuple(self._open))
+
     def add(self, session: Session) -> None:
         """Know one that has begun."""
         self._open[session] = None
@@ -221,5 +226,5 @@ class Sessions:
 
     def break_off(self, reason: str) -> None:
         """End all, as a runtime that dies does."""
-        for session in tuple(self._open):
+        for session in self:
             session.break_off(reason)
