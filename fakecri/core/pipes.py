@@ -1,6 +1,7 @@
 """Byte streams between processes: what is read from, what is written to, and pipes."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from fakecri.core.scheduler import Future, Scheduler, Waits
@@ -40,6 +41,23 @@ class Nowhere:
     def room(self) -> Waits[None]:
         """There always is."""
         yield from ()
+
+
+class Outlet:
+    """One of two streams that somebody takes at once, however much it is."""
+
+    __slots__ = ("_output", "_stream")
+
+    def __init__(self, output: Callable[[str, bytes], None], stream: str) -> None:
+        self._output = output
+        self._stream = stream
+
+    def write(self, output: bytes) -> None:
+        self._output(self._stream, output)
+
+    def room(self) -> Waits[None]:
+        return
+        yield
 
 
 class Stdin:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fakecri.core.net.connections import Connection
     from fakecri.core.net.sockets import Datagrams, Listener
     from fakecri.core.system import System
+    from fakecri.core.terminals import Terminal
     from fakecri.core.views import View
 
 __all__ = ["Process", "ProcessSpec", "Program", "Signalled", "Stdin", "User"]
@@ -105,6 +106,10 @@ class Process:
         self.stdout = stdout
         self.stderr = stderr
         self.parent = parent
+        self.group: int = parent.group if parent else pid
+        """Which processes a terminal's signals go to is told by it."""
+        self.terminal: Terminal | None = parent.terminal if parent else None
+        """The one that controls it, which is also /dev/tty."""
         self.title: tuple[str, ...] | None = None
         """What /proc/PID/cmdline shows where that is not the argv."""
         self.euid = spec.user.uid
@@ -380,20 +385,3 @@ class Process:
     def wall_ns(self) -> int:
         """What the wall clock shows, in nanoseconds since the epoch."""
         return self._wall_ns()
-
-
-class Outlet:
-    """One of two streams that somebody takes at once, however much it is."""
-
-    __slots__ = ("_output", "_stream")
-
-    def __init__(self, output: Callable[[str, bytes], None], stream: str) -> None:
-        self._output = output
-        self._stream = stream
-
-    def write(self, output: bytes) -> None:
-        self._output(self._stream, output)
-
-    def room(self) -> Waits[None]:
-        return
-        yield

@@ -11,7 +11,8 @@ from fakecri.core.image_registry import ImageContent, build_content
 from fakecri.core.known_images import Recipe, find_known
 from fakecri.core.limits import Limits
 from fakecri.core.net.networks import Network
-from fakecri.core.processes import Outlet, Process, ProcessSpec, Program, Stdin, User
+from fakecri.core.pipes import Outlet
+from fakecri.core.processes import Process, ProcessSpec, Program, Stdin, User
 from fakecri.core.programs import Programs
 from fakecri.core.rootfs.dev import dev_tree
 from fakecri.core.rootfs.image_trees import image_tree

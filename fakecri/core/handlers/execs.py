@@ -6,7 +6,8 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core import execs, lifecycle, signals
 from fakecri.core.execs import Streams
 from fakecri.core.executables import quoted
-from fakecri.core.processes import Outlet, Process
+from fakecri.core.pipes import Outlet
+from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import SECOND_NS, Waits, first_of

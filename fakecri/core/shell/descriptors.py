@@ -3,8 +3,8 @@
 import errno
 from collections.abc import Callable
 
-from fakecri.core.pipes import Pipe, Reader, Sink, Stdin
-from fakecri.core.processes import Outlet, Process
+from fakecri.core.pipes import Outlet, Pipe, Reader, Sink, Stdin
+from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.views import OpenFile
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, cast
 from fakecri.core.applets import Surroundings, bound
 from fakecri.core.commands import COMMANDS
 from fakecri.core.paths import path_error
-from fakecri.core.pipes import Reader
-from fakecri.core.processes import Outlet, Process, ProcessSpec, Stdin
+from fakecri.core.pipes import Outlet, Reader
+from fakecri.core.processes import Process, ProcessSpec, Stdin
 from fakecri.core.scheduler import SECOND_NS, Scheduler, Waits
 from fakecri.core.userlands import find_userland
 from fakecri.core.views import Opened, Stat, View
