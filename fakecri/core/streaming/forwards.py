@@ -43,6 +43,11 @@ class Forward(Session):
         """Those of the request."""
         return tuple(self.request.port)
 
+    @property
+    def lingers(self) -> bool:
+        """Whether a connection is about to be over, and only time has to pass."""
+        return any(connection.lingers for connection in self._connections.values())
+
     def connect(self, port: int) -> int:
         """Begin a connection; return its number N: `data.N` and `error.N` are its channels."""
         self._last += 1
@@ -104,6 +109,8 @@ class Forwarded:
         self.port = port
         self.inbox = Stdin(session.world.scheduler, closed=False)
         """What the client has sent and the pod has no room for yet."""
+        self.lingers = False
+        """Whether one way has ended, and the other is waited for."""
         self.task = Task(session.world.scheduler, self._live())
         self._session = session
         self.data = f"data.{number}"
@@ -150,11 +157,13 @@ class Forwarded:
                 way.step()
             yield from first_of(scheduler, *ways)
             first, second = sorted(ways, key=lambda way: not way.done)
+            self.lingers = True
             yield from first_of(scheduler, second, scheduler.sleep(GRACE_NS))
         finally:
             for way in ways:
                 way.drop()
             connection.close()
+            self.lingers = False
         for way in (first, second):
             if way.done:
                 way.result()
