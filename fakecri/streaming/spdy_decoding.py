@@ -129,7 +129,7 @@ class Decoder:
         try:
             headers = self._inflater.inflate(block)
         except HeaderError as error:
-            raise ProtocolError(str(error), breaks=error.malformed) from error
+            raise ProtocolError(str(error)) from error
         found = banned.intersection(name for name, _ in headers)
         if found:
             raise ProtocolError(f"frame contained invalid header: {min(found)}")
@@ -190,7 +190,7 @@ _PLAIN: dict[Type, Callable[[bytes], Control]] = {
 
 
 def _invalid(what: str) -> ProtocolError:
-    return ProtocolError(f"invalid control frame: {what}", breaks=True)
+    return ProtocolError(f"invalid control frame: {what}")
 
 
 def _zero() -> ProtocolError:

@@ -61,22 +61,15 @@ class ProtocolError(Exception):
     """What is wrong, whether the peer did it or our own side was about to.
 
     `status` is that of the GOAWAY that it deserves; or, with a `stream_id` other than 0, that of
-    the RST_STREAM. `breaks`: the Go peer closes the TCP connection. Else it only reads no further,
-    and each stream seems to it to have ended.
+    the RST_STREAM. The Go peer sends neither: from then on it reads and writes nothing, and closes.
     """
 
     def __init__(
-        self,
-        reason: str,
-        *,
-        status: Leave | Reset = Leave.PROTOCOL_ERROR,
-        stream_id: int = 0,
-        breaks: bool = False,
+        self, reason: str, *, status: Leave | Reset = Leave.PROTOCOL_ERROR, stream_id: int = 0
     ) -> None:
         super().__init__(reason)
         self.status = status
         self.stream_id = stream_id
-        self.breaks = breaks
 
 
 class SynStream(NamedTuple):

@@ -20,11 +20,7 @@ _LENGTH = struct.Struct(">I")
 
 
 class HeaderError(ValueError):
-    """What is wrong with a header block; `malformed` where the Go peer names the whole frame so."""
-
-    def __init__(self, reason: str, *, malformed: bool = False) -> None:
-        super().__init__(reason)
-        self.malformed = malformed
+    """What is wrong with a header block."""
 
 
 def find_header(headers: Headers, name: str) -> str | None:
@@ -48,7 +44,7 @@ def unpack(block: bytes) -> Headers:
     fields = _Fields(block)
     count = fields.number()
     if count > MAX_PAIRS:
-        raise HeaderError(f"{count} header pairs, of {MAX_PAIRS} at most", malformed=True)
+        raise HeaderError(f"{count} header pairs, of {MAX_PAIRS} at most")
     pairs = []
     for _ in range(count):
         name = fields.text()
@@ -84,7 +80,7 @@ class Inflater:
         except zlib.error as error:
             raise HeaderError(f"header block does not decompress: {error}") from error
         if len(plain) > MAX_BLOCK:
-            raise HeaderError(f"header block of more than {MAX_BLOCK} bytes", malformed=True)
+            raise HeaderError(f"header block of more than {MAX_BLOCK} bytes")
         if self._stream.eof:
             raise HeaderError("header compression ends before the connection")
         return unpack(plain)
@@ -107,9 +103,7 @@ class _Fields:
     def text(self) -> str:
         size = self.number()
         if size > MAX_FIELD:
-            raise HeaderError(
-                f"header field of {size} bytes, of {MAX_FIELD} at most", malformed=True
-            )
+            raise HeaderError(f"header field of {size} bytes, of {MAX_FIELD} at most")
         return self._take(size).decode(errors="surrogateescape")
 
     def _take(self, size: int) -> bytes:
