@@ -47,7 +47,8 @@ class Loopback:
         self._doors: dict[Bound, list[Door]] = {}
         self._host_doors: dict[Key, Door] = {}
         self._bridges: dict[Bridge, None] = {}
-        self._dials: dict[asyncio.Task[None], float] = {}
+        self._dials: dict[asyncio.Task[None], None] = {}
+        self._awaited: dict[Future[Connection], float] = {}
         self._attaching: dict[asyncio.Task[Any], None] = {}
         self._peers: dict[tuple[Bound, Address], UdpDoor] = {}
         self._asked_until = 0.0
@@ -71,7 +72,7 @@ class Loopback:
     def is_thinking(self) -> bool:
         """Whether something real is expected to answer the simulation in a moment."""
         now = self._loop.time()
-        return any(until > now for until in self._dials.values()) or any(
+        return any(until > now for until in tuple(self._awaited.values())) or any(
             each.dialled and each.thinks_until > now for each in tuple(self._bridges)
         )
 
@@ -129,6 +130,7 @@ class Loopback:
         if not ip_address(address).is_loopback:
             future.set_error(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))
         else:
+            self._awaited[future] = self._loop.time() + PATIENCE_S
             self._loop.call_soon_threadsafe(self._start_dial, future, (address, port))
         return future
 
@@ -241,8 +243,11 @@ class Loopback:
 
     def _start_dial(self, future: Future[Connection], to: Address) -> None:
         task = self._loop.create_task(self._dial(future, to))
-        self._dials[task] = self._loop.time() + PATIENCE_S
-        task.add_done_callback(lambda task: self._dials.pop(task, None))
+        self._dials[task] = None
+        task.add_done_callback(lambda task: self._dialled(task, future))
+
+    def _dialled(self, task: asyncio.Task[None], future: Future[Connection]) -> None:
+        del self._dials[task], self._awaited[future]
 
     async def _dial(self, future: Future[Connection], to: Address) -> None:
         family = socket.AF_INET6 if ":" in to[0] else socket.AF_INET

@@ -57,6 +57,20 @@ class Streams:
         request = pb.AttachRequest(container_id=id_, **{"stdout": True, "stderr": True, **fields})
         return self.node.runtime.Attach(request).url
 
+    def forward(self, pod: str) -> Any:
+        """Forward ports of a pod."""
+        return self.use(self.forward_url(pod))
+
+    def forward_url(self, pod: str) -> str:
+        """Ask for a port-forward."""
+        request = pb.PortForwardRequest(pod_sandbox_id=pod)
+        return self.node.runtime.PortForward(request).url
+
+    def start(self, pod: str, image: str, *command: str, **fields: Any) -> str:
+        """Run a container of an image in a pod; return its id."""
+        put_image(self.node, image)
+        return self.node.run(pod, *command, image=image, **fields)
+
     def sync(self, id_: str, *command: str) -> str:
         """Return what a command writes that is executed without a stream."""
         request = pb.ExecSyncRequest(container_id=id_, cmd=command)
