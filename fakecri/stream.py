@@ -130,6 +130,7 @@ class Stream:
             with self._host.turn():
                 if self._session.ended:
                     raise BrokenPipeError
+                self._session.touch()
                 feed(chunk[start : start + _PIECE])
 
     @property
@@ -153,6 +154,7 @@ class Stream:
         session = self._session
         self._host.wait_until(lambda: session.readable or session.ended or or_(), session)
         with self._host.turn():
+            session.touch()
             parcel = session.take()
         if parcel is None:
             return

@@ -279,7 +279,7 @@ class Recorder:
         self._write("state", what=what, **facts)
 
     def session(self, what: str, **facts: Any) -> None:
-        """Write what became of the URL of an Exec, Attach or PortForward: `opened`, `closed`."""
+        """Write what a client did with the URL of an Exec, Attach or PortForward."""
         self._write("session", what=what, **facts)
 
     def undone(self, call: CallRecord, error: CRIError | None) -> None:

@@ -37,6 +37,10 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
+def _is_counts(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_count(each) for each in value.values())
+
+
 def _is_base64(value: object) -> bool:
     try:
         b64decode(str(value), validate=True)
@@ -81,6 +85,7 @@ TIMEOUT = Shape(
     "a whole number of nanoseconds, or null", lambda value: value is None or _is_int(value)
 )
 METADATA = Shape("an object of lists of texts", _is_metadata)
+COUNTS = Shape("an object of whole numbers, 0 or more", _is_counts)
 ERROR = Shape("an object with the name of a status code and a text", _is_error)
 
 EVERYWHERE: Mapping[str, Shape] = {"n": COUNT, "kind": TEXT, "t": INT, "v": COUNT}
@@ -137,7 +142,16 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "effect": _one_of("definite", "indefinite", ""),
     },
     "rule": {"rule": TEXT, "did": _one_of("armed", "disarmed", "reset"), "fired": COUNT},
-    "session": {"what": TEXT, "session": COUNT},
+    "session": {
+        "what": _one_of("opened", "connected", "disconnected", "closed"),
+        "session": COUNT,
+        "call": COUNT,
+        "method": _optional(TEXT),
+        "protocol": _optional(TEXT),
+        "port": _optional(COUNT),
+        "bytes": _optional(COUNTS),
+        "reason": _optional(TEXT),
+    },
     "state": {"what": TEXT},
     "clock": {"what": TEXT},
 }

@@ -22,6 +22,7 @@ SECTIONS: Mapping[str, frozenset[str]] = {
     "moves": frozenset({"move"}),
     "events": frozenset({"event"}),
     "faults": frozenset({"fault", "rule"}),
+    "sessions": frozenset({"session"}),
     "states": frozenset({"state", "clock"}),
 }
 """What there is beside calls: kinds of lines."""

@@ -86,7 +86,8 @@ class _Builder:
             case "clock" if text_at(record.facts, "what") == "advance":
                 pass  # that time passes is seen
             case kind:
-                self._mark(index, record, None, is_global=kind == "clock")
+                call = number_at(record.facts, "call")
+                self._mark(index, record, None, call, is_global=kind == "clock")
 
     def _call(self, index: int, record: Record) -> None:
         number = number_at(record.facts, "call") or 0
@@ -209,9 +210,9 @@ class _Builder:
     # Lanes.
 
     def _placed(self, mark: Mark) -> Mark:
-        """A fault is drawn on its call."""
+        """A fault is drawn on its call, and a stream where the call is that gave its URL."""
         bar = self._bars.get(mark.call) if mark.call is not None else None
-        if mark.kind == "fault" and bar:
+        if mark.kind in {"fault", "session"} and bar:
             return Mark(mark.index, mark.kind, bar.lane, mark.title, mark.call)
         return mark
 

@@ -31,6 +31,16 @@ def _fault(facts: Facts) -> str:
     return f"{phase}:{action}" if phase else action
 
 
+def _session(facts: Facts) -> str:
+    """What became of a stream, and how much went over each of its channels."""
+    keys = ("method", "protocol", "what", "port", "reason")
+    said = [str(facts[key]) for key in keys if key in facts]
+    counts = at(facts, "bytes")
+    if isinstance(counts, Mapping):
+        said += [f"{channel}={count}" for channel, count in counts.items()]
+    return " ".join(said)
+
+
 def _rule(facts: Facts) -> str:
     return f"{text_at(facts, 'did')}: {text_at(facts, 'rule')}"
 
@@ -67,6 +77,7 @@ _TITLES: Mapping[str, Callable[[Facts], str]] = {
     "event": _event,
     "fault": _fault,
     "rule": _rule,
+    "session": _session,
     "state": _state,
     "clock": _what,
     "cancel": lambda facts: text_at(facts, "cause"),

@@ -98,7 +98,7 @@ class Forward(Session):
         self._record("disconnected", connection, bytes=counts)
 
     def _record(self, what: str, connection: "Forwarded", **facts: Any) -> None:
-        self.world.recorder.session(what, session=self.number, port=connection.port, **facts)
+        self.record(what, port=connection.port, **facts)
 
 
 class Forwarded:

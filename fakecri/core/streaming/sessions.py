@@ -6,7 +6,7 @@ beyond `ROOM` bytes whoever writes has to wait.
 """
 
 from collections import deque
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from fakecri.core.pipes import PIPE_SIZE
 from fakecri.core.scheduler import SECOND_NS, Future, Timer, Waits
@@ -77,9 +77,8 @@ class Session:
         """Open it: `SPDY/3.1 v4.channel.k8s.io`, `websocket v5.channel.k8s.io`, `object`."""
         self._opened = True
         self.world.sessions.add(self)
-        self.world.recorder.session(
-            "opened", session=self.number, call=self.call, method=self.method, protocol=protocol
-        )
+        self.record("opened", method=self.method, protocol=protocol)
+        self.touch()
 
     @property
     def readable(self) -> bool:
@@ -117,7 +116,8 @@ class Session:
     def hang_up(self, reason: str = "client") -> None:
         """The connection is gone. Harmless when it has ended."""
         for parcel in self._parcels:
-            self._bytes[parcel.channel] -= len(parcel.content)
+            if parcel.content:
+                self._bytes[parcel.channel] -= len(parcel.content)
         self._parcels.clear()
         self.held = 0
         if not self.ended:
@@ -138,12 +138,17 @@ class Session:
             return
         self._parcels.append(Parcel(channel, bytes(content), ends))
         self.held += len(content)
-        self.count(channel, content)
+        if content:
+            self.count(channel, content)
         self.stir()
 
     def count(self, channel: str, content: bytes) -> None:
         """Take note of what went over a channel, either way."""
         self._bytes[channel] = self._bytes.get(channel, 0) + len(content)
+
+    def record(self, what: str, **facts: Any) -> None:
+        """Write down what became of it."""
+        self.world.recorder.session(what, session=self.number, call=self.call, **facts)
 
     def room(self) -> Waits[None]:
         """Wait until the client has taken enough for more to be put, or is gone."""
@@ -178,7 +183,7 @@ class Session:
         if self._opened:
             self.world.sessions.remove(self)
             counts = dict(sorted(self._bytes.items()))
-            self.world.recorder.session("closed", session=self.number, bytes=counts, reason=reason)
+            self.record("closed", bytes=counts, reason=reason)
         self._roomy.set_result(None)
         self.stir()
 
