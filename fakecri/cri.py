@@ -19,7 +19,7 @@ from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.world import World
-from fakecri.errors import CRIError, Missing
+from fakecri.errors import CRIError, Missing, UsageError
 from fakecri.host import Host
 from fakecri.host_mounts import HostFiles
 from fakecri.laboratory import Laboratory
@@ -33,6 +33,7 @@ from fakecri.stream import Stream, open_stream
 
 if TYPE_CHECKING:
     from fakecri.server import Server
+    from fakecri.streaming.server import Tls
 
 
 class Behaving(UntilStopped):
@@ -52,6 +53,9 @@ class Behaving(UntilStopped):
 class CRI(Laboratory):
     """A container runtime that runs nothing."""
 
+    _streams = ""
+    """Where the URLs of streams lead, once real clients can use them."""
+
     def __init__(  # noqa: PLR0913  # all that a test can choose, by keyword
         self,
         *,
@@ -69,6 +73,8 @@ class CRI(Laboratory):
         rules: Rules = (),
         strict_rules: bool = False,
         mask: Sequence[str] = (),
+        streaming_address: str | None = None,
+        streaming_tls: "Tls | None" = None,
     ) -> None:
         """Begin with an empty node.
 
@@ -81,7 +87,10 @@ class CRI(Laboratory):
         each of `pod_subnets`, the first one being the primary. `disk_bytes` is how big the node's
         disk is. With `annotations` those of pods choose what containers do. `rules` are armed
         from the start; with `strict_rules` each rule has to act before the context is left.
-        `mask` hides fields of messages from the recording, such as `KeyValue.value`.
+        `mask` hides fields of messages from the recording, such as `KeyValue.value`. At
+        `streaming_address`, such as 127.0.0.1:0, real clients use the URLs of Exec, Attach and
+        PortForward, with `streaming_tls`, files of a certificate and its key, over TLS; without it
+        they do once the runtime is served, and `stream` always does.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
@@ -100,6 +109,12 @@ class CRI(Laboratory):
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)
+        if streaming_address is not None:
+            try:
+                self.open_streams(streaming_address, streaming_tls)
+            except BaseException:
+                self.close()
+                raise
 
     @classmethod
     def over(cls, host: Host) -> Self:
@@ -229,6 +244,19 @@ class CRI(Laboratory):
         """
         return open_stream(self._host, url, version)
 
+    def open_streams(self, address: str = "127.0.0.1:0", tls: "Tls | None" = None) -> str:
+        """Let real clients use the URLs of Exec, Attach and PortForward; return where they lead.
+
+        `tls` are the files of a certificate and its key. UnusableAddress where nobody can listen
+        there, or nobody should: beyond loopback only with TLS.
+        """
+        from fakecri.streaming.server import open_streaming  # noqa: PLC0415  # as in `serve`
+
+        if self._streams:
+            raise UsageError(f"streams are served already, at {self._streams}")
+        self._streams = open_streaming(self._host, address, tls).address
+        return self._streams
+
     @contextmanager
     def serve(
         self, address: str, *, wire_faults: bool | None = None, service: str = ""
@@ -237,9 +265,13 @@ class CRI(Laboratory):
 
         With `wire_faults` rules can break its connections; without, calls end as if they had. By
         default they can where there is such a rule by now. `service`: `RuntimeService` or
-        `ImageService`, where this address is not for both.
+        `ImageService`, where this address is not for both. Where URLs of streams lead to is opened
+        too, unless it is: see `open_streams`.
         """
         from fakecri.server import Server  # noqa: PLC0415  # most tests never need gRPC's server
+
+        if not self._streams:
+            self.open_streams()
 
         if wire_faults is None:
             wire_faults = breaks_wires(rule.rule for rule in self.faults.armed)

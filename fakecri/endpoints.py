@@ -80,7 +80,7 @@ def parse_address(text: str) -> Address:
         return _unix_address(unquote(_without_slashes(text)), text)
     if text.startswith("/"):
         return _unix_address(text, text)
-    return _tcp_address(text)
+    return parse_tcp(text)
 
 
 def _without_slashes(text: str) -> str:
@@ -104,12 +104,15 @@ def _unix_address(path: str, text: str) -> UnixAddress:
     return UnixAddress(path)
 
 
-def _tcp_address(text: str) -> TcpAddress:
+def parse_tcp(text: str, *, beyond: bool = False) -> TcpAddress:
+    """Return an address of the loopback interface, or of any if `beyond`; else UnusableAddress."""
     host, colon, port = text.removeprefix("tcp://").rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or int(port) > 0xFFFF:  # noqa: PLR2004  # the last port
         raise UnusableAddress(f"{text!r} is not an address: write {_FORMS}")
     literal = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    if not _is_loopback(literal):
+    if beyond and not _is_literal(literal):
+        raise UnusableAddress(f"{text!r} has no IP address in it")
+    if not (beyond or _is_loopback(literal)):
         raise UnusableAddress(
             f"{text!r} is not on the loopback interface, and whoever reaches a runtime owns it"
         )
@@ -117,10 +120,15 @@ def _tcp_address(text: str) -> TcpAddress:
 
 
 def _is_loopback(literal: str) -> bool:
+    return _is_literal(literal) and ipaddress.ip_address(literal).is_loopback
+
+
+def _is_literal(literal: str) -> bool:
     try:
-        return "%" not in literal and ipaddress.ip_address(literal).is_loopback
+        ipaddress.ip_address(literal)
     except ValueError:
         return False
+    return "%" not in literal
 
 
 @dataclass(frozen=True, slots=True)

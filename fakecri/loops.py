@@ -14,12 +14,10 @@ FAREWELL_S = 1.0
 class LoopThread:
     """An event loop in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "fakecri-grpc") -> None:
         self._loop = asyncio.new_event_loop()
         # A daemon, so that a server nobody stopped does not keep the process alive.
-        self._thread = threading.Thread(
-            target=self._loop.run_forever, name="fakecri-grpc", daemon=True
-        )
+        self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

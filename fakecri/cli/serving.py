@@ -20,6 +20,7 @@ from fakecri.cli.running import (
     serve_until_told,
 )
 from fakecri.cli.states import add_state_option
+from fakecri.cli.streaming import add_streaming_options, chosen_tls
 from fakecri.control.options import Options
 from fakecri.control.server import ControlServer
 from fakecri.control.sessions import Session, Sessions
@@ -105,6 +106,8 @@ def _chosen(options: argparse.Namespace) -> Options:
         disk_bytes=options.disk_bytes,
         network=options.network,
         pod_subnets=tuple(options.pod_subnet),
+        streaming_address=options.streaming_address,
+        streaming_tls=chosen_tls(options),
         files=lambda: _both(files(), options),
         on_disk=options.logs == "disk" or bool(options.host_mounts),
         state=tuple(options.state),
@@ -180,6 +183,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_record_option(parser)
     add_mask_option(parser)
     _add_network_options(parser)
+    add_streaming_options(parser)
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(
         "--add-image",

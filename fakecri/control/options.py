@@ -19,6 +19,7 @@ from fakecri.network import choose_subnets, open_network
 from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Scope, as_rules, texts_of
+from fakecri.streaming.server import ANY_PORT, Tls, check_streaming
 
 OpenFiles: TypeAlias = Callable[[], tuple[Files, Files | None]]
 """Where logs and checkpoints go, and what mounts of host paths lead to (None: the same)."""
@@ -45,6 +46,9 @@ class Options:
     disk_bytes: int | None = None
     network: str = "memory"
     pod_subnets: tuple[str, ...] = ()
+    streaming_address: str = ANY_PORT
+    """Where the URLs of Exec, Attach and PortForward lead."""
+    streaming_tls: Tls | None = None
     files: OpenFiles = memory_files
     state: tuple[str, ...] = ()
     """What happens to the node by itself: texts of state faults."""
@@ -81,6 +85,10 @@ class Options:
             raise UsageError(f"{prefix}mask {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
+        try:
+            check_streaming(self.streaming_address, self.streaming_tls)
+        except UsageError as error:
+            raise UsageError(f"{prefix}streaming-address {error}") from error
 
     @property
     def breaks_wires(self) -> bool:
@@ -123,6 +131,7 @@ class Options:
 
     def _furnish(self, cri: CRI) -> Scope:
         open_network(cri.host, self.network)
+        cri.open_streams(self.streaming_address, self.streaming_tls)
         for reference in self.images:
             _add_image(cri.registry, reference)
         _configure(cri.registry, self.registries)

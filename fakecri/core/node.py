@@ -24,6 +24,8 @@ class Node:
     """What containerd warns of: id to text."""
     streaming_address: str = "127.0.0.1:10010"
     """Where the URLs of Exec, Attach and PortForward lead."""
+    streaming_scheme: str = "http"
+    """`https` where that is encrypted."""
     pull_ns: int = 5_000_000
     """How long a pull takes: longer than critest waits before it cancels one (spec: 1.6.14)."""
     cpus: int = 8
@@ -35,3 +37,7 @@ class Node:
     `image_pull_progress_timeout`; 0: for ever."""
     disk: Disk = field(default_factory=Disk)
     """What images, containers and logs have room on."""
+
+    def streaming_url(self, method: str, token: str) -> str:
+        """Return the URL of a token; `method`: `exec`, `attach` or `portforward`."""
+        return f"{self.streaming_scheme}://{self.streaming_address}/{method}/{token}"

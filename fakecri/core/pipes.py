@@ -79,6 +79,11 @@ class Stdin:
         """Whether it is so much that a writer should wait."""
         return self.held >= PIPE_SIZE
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for input."""
+        return self._arrived is not None and not self._arrived.done
+
     def drained(self) -> Future[None]:
         """Return what is done when it is not full any more."""
         if self._drained is None or self._drained.done:

@@ -33,6 +33,8 @@ FORMAT = 2
 
 _NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
+_STREAMED = frozenset({"Exec", "Attach", "PortForward"})
+
 CAUSES = {Code.DEADLINE_EXCEEDED: "deadline", Code.CANCELLED: "client"}
 """Why a call was cancelled, by the code of it; any other: the runtime was closed."""
 
@@ -133,6 +135,9 @@ class Recorder:
         self.calls: deque[CallRecord] = deque(maxlen=keep)
         self.current: CallRecord | None = None
         """The call whose handler runs now."""
+        self.urls = ("", "")
+        """How URLs of streams begin, and how that is written: what port the machine gave must not
+        show."""
         self._wall_ns = wall_ns
         self._scheduler = scheduler
         self._start_ns = scheduler.now_ns
@@ -206,10 +211,13 @@ class Recorder:
             self._sink(self._reply(call))
 
     def _reply(self, call: CallRecord) -> str:
-        answer = touched = unsent = ""
+        answer = response = touched = unsent = ""
         if call.error is not None:
             answer = f'"error":{_json(_told(call.error))},'
-        response = f'"response":{self._text(call.response)},' if call.response is not None else ""
+        if call.response is not None:
+            response = f'"response":{self._text(call.response)},'
+            if call.rpc in _STREAMED:
+                response = response.replace(*self.urls)
         if call.ids:
             touched = f',"touched":{_json(call.touched)}'
         if call.unsent:

@@ -147,7 +147,7 @@ def _restored(world: "World", request: Any) -> Message:
 
 
 def _url(world: "World", method: str) -> str:
-    return f"http://{world.node.streaming_address}/{method}/{world.new_token()}"
+    return world.node.streaming_url(method, world.new_token())
 
 
 _LIARS: Mapping[str, "Callable[[World, Any], Message]"] = {

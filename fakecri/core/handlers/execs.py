@@ -132,4 +132,4 @@ def _url(world: World, kind: type[Session], request: Message) -> str:
     call = world.recorder.current
     ticket = Ticket(kind, request, call.serial if call else 0)
     token = world.tokens.insert(ticket, world.new_token)
-    return f"http://{world.node.streaming_address}/{kind.method}/{token}"
+    return world.node.streaming_url(kind.method, token)

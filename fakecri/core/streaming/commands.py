@@ -26,6 +26,8 @@ class Command(Session):
 
     version = 4
     """Of the subprotocol: set before the start."""
+    _asked = False
+    """Whether the client waits for something."""
     window: tuple[int, int] | None = None
     """Columns and rows, as the client told them last."""
 
@@ -40,6 +42,13 @@ class Command(Session):
             *(channel for channel, is_there in has.items() if is_there),
             *(("resize",) if resizes else ()),
         )
+
+    @property
+    def waits(self) -> bool:
+        """Whether its client can do nothing but wait; not where the process waits for it."""
+        stdin = self._stdin()
+        reads = stdin is not None and stdin.awaited and not stdin.closed
+        return self._asked and not (reads or self.ended or self.readable)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -119,6 +128,7 @@ class Exec(Command):
 
     def start(self) -> None:
         """Start the process; where that cannot be, the status says why."""
+        self._asked = True
         request = self.request
         if request.stdin:
             self._input = Stdin(self.world.scheduler, closed=False)
@@ -206,8 +216,14 @@ class Attach(Command):
         if container.process is not None:
             container.process.exited.then(lambda: self._succeed("exit"))
 
+    def feed(self, chunk: bytes) -> None:
+        """Take what the client has written; an answer may come."""
+        self._asked = True
+        super().feed(chunk)
+
     def hear(self, stream: str, output: bytes) -> None:
         """Take what the container has written."""
+        self._asked = False
         if getattr(self.request, stream):
             self.put(stream, output)
 

@@ -54,6 +54,8 @@ class Session:
         """Whether nothing will come after what can be taken: the transport closes then."""
         self.cut = False
         """Whether the transport is to break off at once, without a status."""
+        self.reason = ""
+        """Why it has ended."""
         self.watcher: Callable[[], None] | None = None
         """Called on any change, in whatever thread: be quick, do not touch the simulation."""
         self.world = world
@@ -79,6 +81,11 @@ class Session:
         self.world.sessions.add(self)
         self.record("opened", method=self.method, protocol=protocol)
         self.touch()
+
+    @property
+    def waits(self) -> bool:
+        """Whether its client can do nothing but wait, so that time may leap for it."""
+        return False
 
     @property
     def readable(self) -> bool:
@@ -177,7 +184,7 @@ class Session:
         """Leave what it is bound to; `restart`: the runtime, not the client, has gone."""
 
     def _close(self, reason: str) -> None:
-        self.ended = True
+        self.ended, self.reason = True, reason
         if self._patience is not None:
             self._patience.cancel()
         if self._opened:

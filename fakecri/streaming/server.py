@@ -1,0 +1,224 @@
+"""The endpoint on a socket: where the URLs of Exec, Attach and PortForward lead.
+
+One event loop in a thread of its own serves all clients. It goes down and comes back, on the same
+port, with the runtime, and ends with the host.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from fakecri.core.streaming.commands import Command
+from fakecri.core.streaming.forwards import Forward
+from fakecri.core.streaming.sessions import Session
+from fakecri.core.world import World
+from fakecri.endpoints import TcpAddress, UnusableAddress, parse_tcp
+from fakecri.errors import UsageError
+from fakecri.host import BLINK_S, Host
+from fakecri.loops import LoopThread
+from fakecri.power import Follower
+from fakecri.streaming.conversations import Conversation
+from fakecri.streaming.http import Front, Request, Speakers
+from fakecri.streaming.spdy_commands import SpdyCommand
+from fakecri.streaming.spdy_forwards import SpdyForward
+from fakecri.streaming.wires import Wire
+
+ANY_PORT = "127.0.0.1:0"
+"""Where the endpoint is where nobody chooses."""
+BACKLOG = 1024
+PATIENCE_S = 5.0
+"""How long time waits for a client that is in the middle of saying what it wants."""
+PAUSE_S = 0.1
+"""How long until it is looked again whether there is something for which time can leap."""
+
+Tls: TypeAlias = tuple[str | Path, str | Path]
+"""A certificate with its chain, and its key: files in PEM form."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class StreamingServer:
+    """Serves the streams of a host at an address."""
+
+    def __init__(self, host: Host, address: str, tls: Tls | None = None) -> None:
+        """`address`: a loopback address with a port (0: any free one); with `tls` any address.
+
+        UnusableAddress for any other; UsageError where the certificate or the key cannot be read.
+        """
+        self._host = host
+        self._asked = self._address = parse_tcp(address, beyond=tls is not None)
+        self._tls = tls_context(*tls) if tls else None
+        self._thread: LoopThread | None = None
+        self._loop: asyncio.AbstractEventLoop
+        self._listener: asyncio.Server | None = None
+        self._follower: Follower
+        self._leave_host: Callable[[], None]
+        self._wires: dict[Wire, None] = {}
+        self._tick_handle: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is: `127.0.0.1:38027`."""
+        return self._address.endpoint
+
+    def open(self) -> None:
+        """Listen, and let the URLs lead here. UnusableAddress where that cannot be."""
+        self._thread = thread = LoopThread("fakecri-streaming")
+        try:
+            thread.run(self._open())
+        except BaseException:
+            thread.close()
+            raise
+        self._leave_host = self._host.add_room(self.close, self.is_thinking)
+        self._tell(self._address, f"{self._scheme}://{self._asked.endpoint}/")
+
+    def close(self) -> None:
+        """Break all connections off, and end the thread. Harmless when closed.
+
+        Not to be called in a turn of the host.
+        """
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._leave_host()
+            thread.run(self._close())
+            thread.close()
+
+    def is_thinking(self) -> bool:
+        """Whether a client is about to say what it wants, so that time should not leap."""
+        since = self._loop.time() - PATIENCE_S
+        return any(wire.is_forming and wire.heard_at > since for wire in tuple(self._wires))
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self._tls is None else "https"
+
+    def _tell(self, address: TcpAddress, recorded: str) -> None:
+        with self._host.turn() as world:
+            world.node.streaming_address = address.endpoint
+            world.node.streaming_scheme = self._scheme
+            world.recorder.urls = (f"{self._scheme}://{address.endpoint}/", recorded)
+
+    # On the event loop.
+
+    async def _open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._come_up()
+        self._follower = Follower(self._host, self._go_down, self._come_up)
+
+    async def _close(self) -> None:
+        await self._follower.stop()
+        await self._go_down()
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+
+    async def _come_up(self) -> None:
+        if self._listener is not None:
+            return
+        try:
+            real = _listen(self._address)
+        except UnusableAddress:
+            if self._address.port == self._asked.port:
+                raise
+            _LOG.exception("cannot serve streams any longer")
+            return
+        self._address = TcpAddress(self._address.host, real.getsockname()[1])
+        self._listener = await self._loop.create_server(
+            self._new_wire, sock=real, backlog=BACKLOG, ssl=self._tls
+        )
+
+    async def _go_down(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        while self._wires:
+            for wire in tuple(self._wires):
+                wire.abort()
+            await asyncio.sleep(0)
+
+    def _new_wire(self) -> Wire:
+        return Wire(self._host, self._loop, _converse, self._changed)
+
+    def _changed(self, wire: Wire) -> None:
+        if wire.gone:
+            self._wires.pop(wire, None)
+        else:
+            self._wires[wire] = None
+            if wire.waits:
+                self._tick_in(BLINK_S)
+
+    # Time, on behalf of clients that wait.
+
+    def _tick_in(self, pause_s: float) -> None:
+        if self._tick_handle is None and self._host.pace.jumps:
+            self._tick_handle = self._loop.call_later(pause_s, self._tick)
+
+    def _tick(self) -> None:
+        self._tick_handle = None
+        if any(wire.waits for wire in self._wires):
+            leapt = not self.is_thinking() and self._host.leap()
+            self._tick_in(BLINK_S if leapt else PAUSE_S)
+
+
+def open_streaming(host: Host, address: str = ANY_PORT, tls: Tls | None = None) -> StreamingServer:
+    """Open an endpoint for the streams of a host, which ends with it.
+
+    UnusableAddress where nobody can listen there, or nobody should: beyond loopback only with TLS.
+    """
+    server = StreamingServer(host, address, tls)
+    server.open()
+    return server
+
+
+def check_streaming(address: str, tls: Tls | None = None) -> None:
+    """Raise UsageError for what `open_streaming` could not do right now."""
+    parse_tcp(address, beyond=tls is not None).check()
+    if tls is not None:
+        tls_context(*tls)
+
+
+def tls_context(certificate: str | Path, key: str | Path) -> ssl.SSLContext:
+    """Return what serves TLS. UsageError where the files are none that go together."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    for path in (certificate, key):
+        if not Path(path).is_file():
+            raise UsageError(f"{path} is no file with a certificate or a key")
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise UsageError(
+            f"{certificate} and {key} are no certificate and its key: {error.strerror or error}"
+        ) from error
+    return context
+
+
+def _listen(address: TcpAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UnusableAddress(
+            f"cannot listen on {address.endpoint}: {error.strerror or error}"
+        ) from error
+
+
+def _speak_spdy(session: Session, protocol: str) -> Conversation:
+    if isinstance(session, Command):
+        return SpdyCommand(session, protocol)
+    assert isinstance(session, Forward)  # noqa: S101  # there is no other kind
+    return SpdyForward(session)
+
+
+def _refuse_websocket(_: Request, __: Session) -> tuple[bytes, Conversation | None]:
+    return b"HTTP/1.1 403 Forbidden\r\n\r\n", None
+
+
+SPEAKERS = Speakers(_speak_spdy, _refuse_websocket)
+
+
+def _converse(world: World, watcher: Callable[[], None]) -> Conversation:
+    return Front(world, SPEAKERS, watcher)

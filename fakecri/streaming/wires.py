@@ -1,0 +1,169 @@
+"""A real connection of a streaming client: bytes between a socket and what is spoken on it."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from fakecri.core.world import World
+from fakecri.host import Host
+from fakecri.network.doors import RESET
+from fakecri.streaming.conversations import Conversation
+
+WINDOW = 65_536
+"""Bytes that wait for a client which does not read, from which on no more are taken."""
+ROUNDS = 16
+"""How often one connection is written to before others have their turn."""
+LINGER_S = 1.0
+"""How long a client may take to close after us: it may still be sending, and a socket that is
+closed with something unread resets the connection under what was sent last."""
+
+
+class Wire(asyncio.Protocol):
+    """The event loop's side of a connection."""
+
+    def __init__(
+        self,
+        host: Host,
+        loop: asyncio.AbstractEventLoop,
+        converse: Callable[[World, Callable[[], None]], Conversation],
+        changed: "Callable[[Wire], None]",
+    ) -> None:
+        """`converse` gets what is to be called when something is to be sent.
+
+        `changed` is called when the connection is there, has moved on, and is gone.
+        """
+        self.gone = False
+        self.heard_at = loop.time()
+        """When the client has said something last, by the loop's clock."""
+        self._host = host
+        self._loop = loop
+        self._changed = changed
+        self._transport: asyncio.Transport | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+        self._writable = True
+        self._poked = False
+        self._pumping = False
+        with host.turn() as world:
+            self._conversation = converse(world, self.poke)
+
+    @property
+    def is_forming(self) -> bool:
+        """Whether the client is expected to say more in a moment."""
+        return self._conversation.is_forming
+
+    @property
+    def waits(self) -> bool:
+        """Whether the client can do nothing but wait."""
+        return self._conversation.waits
+
+    def poke(self) -> None:
+        """Look at what there is to send, soon; from any thread."""
+        if self._poked:
+            return
+        self._poked = True
+        if self._pumping and _running_loop() is self._loop:
+            return  # it looks again anyway
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._pump)
+
+    # What the event loop tells us.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is a socket's
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WINDOW)
+        self._changed(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what came, and read no more while there is enough."""
+        if self._lingering is not None:
+            return
+        self.heard_at = self._loop.time()
+        self._pumping = True
+        with self._host.turn():
+            self._conversation.feed(data)
+        self._pump()
+
+    def pause_writing(self) -> None:
+        """Take no more."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._writable = True
+        self._pump()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  # gone is gone
+        """Let go of what the connection was for."""
+        self.gone = True
+        if self._lingering is not None:
+            self._lingering.cancel()
+        with self._host.turn():
+            self._conversation.hang_up()
+        self._changed(self)
+
+    def abort(self, *, reset: bool = False) -> None:
+        """Break off; with `reset` the client sees that it was no ordinary end."""
+        if self._transport is None:
+            return
+        real = self._transport.get_extra_info("socket")
+        if reset and real is not None:
+            with suppress(OSError):
+                real.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self._transport.abort()
+
+    # To the client.
+
+    def _pump(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._lingering is not None:
+            return
+        self._pumping = True
+        try:
+            self._write_all(transport)
+        finally:
+            self._pumping = False
+        self._changed(self)
+
+    def _write_all(self, transport: asyncio.Transport) -> None:
+        for _ in range(ROUNDS):
+            if not self._writable:
+                return
+            self._poked = False
+            with self._host.turn():
+                conversation = self._conversation
+                content = conversation.take()
+                ended, cut, full = conversation.ended, conversation.cut, conversation.full
+            if cut:
+                self.abort(reset=True)
+            elif content:
+                transport.write(content)
+            elif ended:
+                self._finish(transport)
+            if cut or (ended and not content):
+                return
+            if not (content or self._poked):
+                break
+        else:
+            self._loop.call_soon(self._pump)
+        if full:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+    def _finish(self, transport: asyncio.Transport) -> None:
+        self._lingering = self._loop.call_later(LINGER_S, transport.close)
+        transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
