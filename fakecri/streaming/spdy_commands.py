@@ -23,6 +23,7 @@ from fakecri.streaming.spdy import (
     WentAway,
     find_header,
 )
+from fakecri.streaming.spdy_frames import Data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +85,8 @@ class SpdyCommand:
         return output
 
     def hang_up(self, reason: str = "client") -> None:
-        """The connection is gone."""
+        """The connection is gone, and nobody is told."""
+        self._parted = True
         self._timer.cancel()
         self._session.hang_up(reason)
 
@@ -200,7 +202,10 @@ class SpdyCommand:
     def _write(self, name: str, content: bytes, *, ends: bool = False) -> None:
         """Send on a stream; who has reset it, or never opened it, does not want it."""
         stream_id = self._streams.get(name, 0)
-        if self._connection.may(Move.SEND_DATA, stream_id):
+        if stream_id and name == "error" and self._session.version == 1:
+            # It was reset by ourselves.
+            self._say(self._connection.encoder.encode(Data(stream_id, content)))
+        elif self._connection.may(Move.SEND_DATA, stream_id):
             self._say(*self._connection.send_data(stream_id, content, ends=ends))
 
     def _say(self, *parts: bytes | memoryview) -> None:
