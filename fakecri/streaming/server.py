@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,9 +23,10 @@ from fakecri.host import BLINK_S, Host
 from fakecri.loops import LoopThread
 from fakecri.power import Follower
 from fakecri.streaming.conversations import Conversation
-from fakecri.streaming.http import Front, Request, Speakers
+from fakecri.streaming.http import Front, Speakers
 from fakecri.streaming.spdy_commands import SpdyCommand
 from fakecri.streaming.spdy_forwards import SpdyForward
+from fakecri.streaming.websockets import greet
 from fakecri.streaming.wires import Wire
 
 ANY_PORT = "127.0.0.1:0"
@@ -213,11 +215,7 @@ def _speak_spdy(session: Session, protocol: str) -> Conversation:
     return SpdyForward(session)
 
 
-def _refuse_websocket(_: Request, __: Session) -> tuple[bytes, Conversation | None]:
-    return b"HTTP/1.1 403 Forbidden\r\n\r\n", None
-
-
-SPEAKERS = Speakers(_speak_spdy, _refuse_websocket)
+SPEAKERS = Speakers(_speak_spdy, partial(greet, _speak_spdy))
 
 
 def _converse(world: World, watcher: Callable[[], None]) -> Conversation:

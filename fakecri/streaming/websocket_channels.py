@@ -103,12 +103,8 @@ class Channels(ABC):
 
     @property
     def waits(self) -> bool:
-        """Whether the client waits for an answer, or cannot ask for one."""
-        return self._asked or self._is_blocked() or not self._can_ask()
-
-    @abstractmethod
-    def _can_ask(self) -> bool:
-        """Whether there is anything that the client could write to."""
+        """Whether the client waits for an answer."""
+        return self._asked or self._is_blocked()
 
     @abstractmethod
     def _is_blocked(self) -> bool:

@@ -30,9 +30,6 @@ class ForwardChannels(Channels):
         self._open = set(self._channels)
         self._end_if_through()
 
-    def _can_ask(self) -> bool:
-        return True
-
     def _is_blocked(self) -> bool:
         return any(self._forward.is_full(number) for number in self._numbers)
 
