@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from fakecri.api import runtime_pb2 as pb
 from fakecri.core.streaming.sessions import ROOM
 from fakecri.errors import Stuck
+from tests.behaviour.steps import until
 from tests.behaviour.streams import Streams
 
 READING = "echo early; while read line; do echo got $line; done; exit 4"
@@ -175,6 +177,35 @@ def test_input_that_nobody_reads_is_not_taken_without_bound(streams: Streams) ->
     stream.write(b"x" * ROOM)  # waits until it is read
     stream.close_stdin()
     assert int(stream.result().stdout) >= 2 * ROOM
+
+
+ONLY_INPUT = {"stdin": True, "stdout": False, "stderr": False}
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_who_only_writes_is_through_with_the_end_of_that(streams: Streams, once: bool) -> None:
+    container = reader(streams, stdin_once=once)
+    stream = streams.attach(container, **ONLY_INPUT)
+    stream.write(b"a\n")
+    stream.close_stdin()
+    assert stream.result().error == SUCCESS
+    until(lambda: streams.log(container) == ["early", "got a"])
+    until(lambda: (streams.node.status(container).state == pb.CONTAINER_EXITED) == once)
+
+
+def test_who_only_writes_learns_of_the_end_of_the_container_by_writing(streams: Streams) -> None:
+    container = reader(streams)
+    stream = streams.attach(container, **ONLY_INPUT)
+    streams.node.stop(container)
+    assert len(streams.sessions()) == 1
+    stream.write(b"late\n")
+    assert stream.result().error == SUCCESS
+
+
+def test_who_only_writes_to_a_container_without_input_has_nothing_to_do(streams: Streams) -> None:
+    container = streams.run("sleep", "9999")
+    assert streams.attach(container, **ONLY_INPUT).result().error == SUCCESS
+    assert streams.node.status(container).state == pb.CONTAINER_RUNNING
 
 
 # The object face alone.

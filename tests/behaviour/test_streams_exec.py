@@ -6,6 +6,7 @@ import json
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.streaming.commands import Exec
 from fakecri.core.streaming.sessions import ROOM
 from fakecri.errors import Missing, Stuck
 from tests.behaviour.steps import until
@@ -136,6 +137,38 @@ def test_who_does_not_read_gets_no_more_than_fits(streams: Streams, running: str
         while not session.full:  # type: ignore[attr-defined]  # it is a command's
             session.feed(b"x" * 1000)  # type: ignore[attr-defined]  # likewise
     stream.close_stdin()
+    assert stream.result().exit_code == 0
+
+
+def test_input_may_come_before_the_process_starts(streams: Streams, running: str) -> None:
+    url = streams.exec_url(running, "cat", stdin=True)
+    with streams.cri.host.turn() as world:
+        session = world.sessions.redeem("exec", url.rpartition("/")[2])
+        assert isinstance(session, Exec)
+        session.begin("object")
+        session.feed(b"early")
+        session.close_stdin()
+        session.start()
+    with streams.cri.host.turn():
+        assert session.take() == ("stdout", b"early", False)
+
+
+def test_who_hangs_up_before_the_start_starts_nothing(streams: Streams, running: str) -> None:
+    url = streams.exec_url(running, "touch", "/made")
+    with streams.cri.host.turn() as world:
+        session = world.sessions.redeem("exec", url.rpartition("/")[2])
+        assert isinstance(session, Exec)
+        session.begin("object")
+        session.hang_up()
+        session.start()
+    assert streams.sync(running, "sh", "-c", "ls /made 2>/dev/null") == ""
+    assert (session.ended, session.readable) == (True, False)
+
+
+def test_what_a_process_leaves_unread_goes_with_it(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "sh", "-c", "sleep 5 >&2 & sleep 1", stdin=True)
+    for _ in range(10):
+        stream.write(b"x" * ROOM)
     assert stream.result().exit_code == 0
 
 

@@ -1,6 +1,6 @@
 """Exec and attach: processes with a client at the other end. Source: spec 2.5 to 2.7."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import execs, signals
@@ -12,6 +12,10 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.streaming import statuses
 from fakecri.core.streaming.sessions import Session
 from fakecri.errors import CRIError, wrapped
+
+if TYPE_CHECKING:
+    from fakecri.core.tokens import Ticket
+    from fakecri.core.world import World
 
 RESIZE_SINCE = 3
 """The first version of the subprotocol that tells of the size of the window."""
@@ -57,7 +61,8 @@ class Command(Session):
 
     def start(self) -> None:
         """All channels are there: the process starts, or the attachment begins."""
-        raise NotImplementedError
+        if not self.ended:
+            self._start()
 
     def feed(self, chunk: bytes) -> None:
         """Take what the client has written."""
@@ -77,12 +82,19 @@ class Command(Session):
 
     def close_stdin(self) -> None:
         """The client writes no more."""
-        raise NotImplementedError
+        if not self.ended:
+            self._end_input()
 
     def resize(self, width: int, height: int) -> None:
         """The client's window has got that many columns and rows; what is 0 tells nothing."""
         if width and height:
             self.window = (width, height)
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _end_input(self) -> None:
+        raise NotImplementedError
 
     def _stdin(self) -> Stdin | None:
         """Where the input goes; None: nowhere."""
@@ -123,34 +135,33 @@ class Exec(Command):
 
     _process: Process | None = None
     _container: Container | None = None
-    _input: Stdin | None = None
-    _sinks: dict[str, Output]
 
-    def start(self) -> None:
+    def __init__(self, world: "World", ticket: "Ticket", number: int) -> None:
+        super().__init__(world, ticket, number)
+        self._input = Stdin(world.scheduler, closed=False) if self.request.stdin else None
+        self._sinks = {each: Output(self, each, is_open=each in self.outputs) for each in OUTPUTS}
+
+    def _start(self) -> None:
         """Start the process; where that cannot be, the status says why."""
         self._asked = True
-        request = self.request
-        if request.stdin:
-            self._input = Stdin(self.world.scheduler, closed=False)
-        self._sinks = {each: Output(self, each, is_open=each in self.outputs) for each in OUTPUTS}
-        err = "stdout" if request.tty else "stderr"
+        err = "stdout" if self.request.tty else "stderr"
         streams = Streams(self._input, self._sinks["stdout"], self._sinks[err])
         try:
             with wrapped("failed to exec in container"):
-                self._start(streams)
+                self._run(streams)
         except CRIError as error:
             text = f"error executing command in container: {error.message}"
             self.put("error", statuses.failed(self.version, text))
             self.finish("error")
 
-    def _start(self, streams: Streams) -> None:
+    def _run(self, streams: Streams) -> None:
         container = execs.running_container(self.world, self.request.container_id)
         command = tuple(self.request.cmd)
         process = execs.start(self.world, container, command, streams, tty=self.request.tty)
         self._container, self._process = container, process
         process.exited.then(lambda: self._exited(container, process))
 
-    def close_stdin(self) -> None:
+    def _end_input(self) -> None:
         """The process reads an end. On a terminal it reads nothing, and its output is lost."""
         if self._input is not None:
             self._input.close()
@@ -163,6 +174,9 @@ class Exec(Command):
 
     def _exited(self, container: Container, process: Process) -> None:
         container.execs.remove(process)
+        unread, self._input = self._input, None
+        if unread is not None:  # nobody will ever read what is left
+            unread.drained().set_result(None)
         self._drain()
 
     def _drain(self) -> None:
@@ -189,6 +203,8 @@ class Exec(Command):
         """Kill the process itself, and none that it has started."""
         for sink in self._sinks.values():
             sink.open = False
+        if self._input is not None:
+            self._input.close()
         if self._process is not None and reason != "restart":
             self._process.kill(signals.SIGKILL)
 
@@ -201,8 +217,9 @@ class Attach(Command):
     lasts = True
 
     _container: Container | None = None
+    _is_outlived = False
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Begin to hear what the container writes."""
         try:
             container = execs.running_container(self.world, self.request.container_id, named=False)
@@ -213,13 +230,10 @@ class Attach(Command):
             return
         self._container = container
         container.listeners[self] = None
-        if container.process is not None:
-            container.process.exited.then(lambda: self._succeed("exit"))
-
-    def feed(self, chunk: bytes) -> None:
-        """Take what the client has written; an answer may come."""
-        self._asked = True
-        super().feed(chunk)
+        if not (self.outputs or self._stdin()):
+            self._succeed("exit")  # there is nothing to wait for
+        elif container.process is not None:
+            container.process.exited.then(self._outlived)
 
     def hear(self, stream: str, output: bytes) -> None:
         """Take what the container has written."""
@@ -227,14 +241,27 @@ class Attach(Command):
         if getattr(self.request, stream):
             self.put(stream, output)
 
-    def close_stdin(self) -> None:
+    def _outlived(self) -> None:
+        """End with the container. Who only writes to it learns of its end by writing."""
+        self._is_outlived = True
+        if self.outputs:
+            self._succeed("exit")
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what the client has written; an answer may come."""
+        self._asked = True
+        super().feed(chunk)
+        if self._is_outlived:
+            self._succeed("exit")
+
+    def _end_input(self) -> None:
         """End the input of a container that is for one client; else leave."""
         if self._stdin() is None:
             return
         if not self._is_only_client:
             self._succeed("client")
             return
-        self._end_input()
+        self._close_container_stdin()
         if not self.outputs:
             self._succeed("client")
 
@@ -244,7 +271,7 @@ class Attach(Command):
         container = self._container
         return container is not None and container.config.stdin_once and not self.request.tty
 
-    def _end_input(self) -> None:
+    def _close_container_stdin(self) -> None:
         stdin = self._stdin()
         if stdin is not None:
             stdin.close()
@@ -254,7 +281,7 @@ class Attach(Command):
         return container.stdin if container is not None and container.config.stdin else None
 
     def _succeed(self, reason: str) -> None:
-        """End it; what the container has ended with is nobody's business."""
+        """End it, once; what the container has ended with is nobody's business."""
         self._leave()
         self._end_outputs()
         self.put("error", statuses.succeeded(self.version))
@@ -267,5 +294,5 @@ class Attach(Command):
     def _let_go(self, reason: str) -> None:
         """Detach. To a container for one client that is the end of its input."""
         if self.request.stdin and self._is_only_client and reason != "restart":
-            self._end_input()
+            self._close_container_stdin()
         self._leave()
