@@ -51,8 +51,6 @@ class Pair:
     """What the pod has no room for."""
     ended: bool = False
     """Whether the client has ended its data."""
-    asks: bool = True
-    """Whether the client has said something, and nothing came back."""
     troubled: bool = False
     """Whether it was told of an error: then its streams are reset."""
 
@@ -90,7 +88,7 @@ class SpdyForward:
         self._catch_up()
         while len(self._output) < OUTPUT and (parcel := session.take()) is not None:
             self._send(parcel)
-        if session.ended and not (session.readable or session.cut or self._parted):
+        if session.ended and not (session.readable or self.cut or self._parted):
             self._parted = True
             self._output += self._connection.finish()
         output, self._output = bytes(self._output), bytearray()
@@ -115,8 +113,8 @@ class SpdyForward:
 
     @property
     def cut(self) -> bool:
-        """Whether to break off."""
-        return self._session.cut
+        """Whether to break off; who was idle for too long is told."""
+        return self._session.cut and self._session.reason != "idle"
 
     @property
     def is_forming(self) -> bool:
@@ -125,10 +123,8 @@ class SpdyForward:
 
     @property
     def waits(self) -> bool:
-        """Whether the client waits for an answer, or for an end."""
-        if self._output or self._session.readable:
-            return False
-        return self._session.lingers or any(pair.asks for pair in self._by_number.values())
+        """Whether the client can do nothing but wait."""
+        return self._session.waits and not self._output
 
     # What comes from the client.
 
@@ -195,7 +191,6 @@ class SpdyForward:
         self._session.stir()
 
     def _hear(self, pair: Pair, content: bytes, *, ends: bool) -> None:
-        pair.asks = True
         pair.ended = pair.ended or ends
         if content:
             pair.unfed.append(content)
@@ -221,7 +216,6 @@ class SpdyForward:
     def _send(self, parcel: Parcel) -> None:
         kind, _, number = parcel.channel.partition(".")
         pair = self._by_number[int(number)]
-        pair.asks = False
         pair.troubled = pair.troubled or (kind == "error" and bool(parcel.content))
         if parcel.content:
             self._write(pair.streams[kind], parcel.content)

@@ -44,9 +44,10 @@ class Forward(Session):
         return tuple(self.request.port)
 
     @property
-    def lingers(self) -> bool:
-        """Whether a connection is about to be over, and only time has to pass."""
-        return any(connection.lingers for connection in self._connections.values())
+    def waits(self) -> bool:
+        """Whether its client can do nothing but wait: for an answer, or for an end."""
+        connections = self._connections.values()
+        return not self.readable and any(each.asks or each.lingers for each in connections)
 
     def connect(self, port: int) -> int:
         """Begin a connection; return its number N: `data.N` and `error.N` are its channels."""
@@ -70,14 +71,19 @@ class Forward(Session):
 
     def close(self, number: int) -> None:
         """The client has ended its data stream. The pod does not hear of it at once."""
-        if number in self._connections:
-            self._connections[number].inbox.close()
+        connection = self._connections.get(number)
+        if connection is not None:
+            connection.close()
 
     def take(self, limit: int = 32768) -> Parcel | None:
         """Return what is to be sent next; with the end of its errors a connection is over."""
         parcel = super().take(limit)
-        if parcel is not None and parcel.ends and parcel.channel.startswith("error."):
-            self._forget(self._connections[int(parcel.channel.removeprefix("error."))])
+        if parcel is not None:
+            kind, _, number = parcel.channel.partition(".")
+            connection = self._connections[int(number)]
+            connection.asks = False
+            if parcel.ends and kind == "error":
+                self._forget(connection)
         return parcel
 
     def _let_go(self, reason: str) -> None:
@@ -87,7 +93,7 @@ class Forward(Session):
             if reason == "restart":
                 connection.task.drop()  # the sockets of a process end with it
             else:
-                connection.inbox.close()
+                connection.close()
 
     def _forget(self, connection: "Forwarded") -> None:
         del self._connections[connection.number]
@@ -109,6 +115,8 @@ class Forwarded:
         self.port = port
         self.inbox = Stdin(session.world.scheduler, closed=False)
         """What the client has sent and the pod has no room for yet."""
+        self.asks = True
+        """Whether the client has said something, and nothing came back yet."""
         self.lingers = False
         """Whether one way has ended, and the other is waited for."""
         self.task = Task(session.world.scheduler, self._live())
@@ -120,10 +128,15 @@ class Forwarded:
         """Take what the client has sent."""
         if self.inbox.closed:
             return
+        self.asks = True
         self._session.count(self.data, chunk)
         self.inbox.feed(chunk)
         if self.inbox.full:
             self.inbox.drained().then(self._session.stir)
+
+    def close(self) -> None:
+        """The client sends no more."""
+        self.inbox.close()
 
     def _live(self) -> Waits[None]:
         pod, put = self._session.request.pod_sandbox_id, self._session.put
