@@ -155,14 +155,22 @@ class StreamingServer:
     # Time, on behalf of clients that wait.
 
     def _tick_in(self, pause_s: float) -> None:
-        if self._tick_handle is None and self._host.pace.jumps:
-            self._tick_handle = self._loop.call_later(pause_s, self._tick)
+        due, pending = self._loop.time() + pause_s, self._tick_handle
+        if not self._host.pace.jumps or (pending is not None and pending.when() <= due):
+            return
+        if pending is not None:
+            pending.cancel()
+        self._tick_handle = self._loop.call_at(due, self._tick)
 
     def _tick(self) -> None:
         self._tick_handle = None
-        if any(wire.waits for wire in self._wires):
+        waiting = [wire for wire in self._wires if wire.waits]
+        since = self._loop.time() - BLINK_S
+        if any(wire.heard_at <= since for wire in waiting):  # the others may be about to go on
             leapt = not self.is_thinking() and self._host.leap()
             self._tick_in(BLINK_S if leapt else PAUSE_S)
+        elif waiting:
+            self._tick_in(BLINK_S)
 
 
 def open_streaming(host: Host, address: str = ANY_PORT, tls: Tls | None = None) -> StreamingServer:

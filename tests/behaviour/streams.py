@@ -9,10 +9,17 @@ from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.streaming.sessions import Session
 from fakecri.stream import Stream
+from fakecri.streaming.server import ANY_PORT
 from tests.behaviour.steps import put_image
+from tests.streaming import spdy_client, websocket_client
 from tests.support import Node
 
 WIRES = ("object",)
+FORWARDS: dict[str, Callable[..., Any]] = {
+    "spdy": spdy_client.forward,
+    "websocket": websocket_client.forward,
+}
+"""How ports are forwarded over real wires."""
 
 
 @dataclass
@@ -59,7 +66,11 @@ class Streams:
 
     def forward(self, pod: str) -> Any:
         """Forward ports of a pod."""
-        return self.use(self.forward_url(pod))
+        return self.use_forward(self.forward_url(pod))
+
+    def use_forward(self, url: str) -> Any:
+        """Use the URL of a port-forward."""
+        return self.opened.enter_context(FORWARDS.get(self.wire, self.open_)(url))
 
     def forward_url(self, pod: str) -> str:
         """Ask for a port-forward."""
@@ -89,6 +100,8 @@ class Streams:
 @contextmanager
 def open_streams(wire: str, **options: Any) -> Iterator[Streams]:
     """Open a node with busybox on it, and a way to use its URLs."""
+    if wire in FORWARDS:
+        options["streaming_address"] = ANY_PORT
     with CRI(**options) as cri, ExitStack() as opened:
         node = Node(cri, cri.runtime, cri.images, "object")
         put_image(node, "busybox")

@@ -15,10 +15,16 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.net.daemons import echo_server
 from fakecri.errors import UsageError
-from tests.behaviour.streams import Streams, open_streams
+from tests.behaviour.streams import FORWARDS, Streams, open_streams
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 REQUEST = b"GET %b HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(params=["object", *FORWARDS])
+def wire(request: pytest.FixtureRequest) -> str:
+    """Name the wire that ports are forwarded over."""
+    return str(request.param)
 
 
 def read_all(connection: Any) -> bytes:
@@ -35,12 +41,17 @@ class _Answer:
         return BytesIO(self._content)
 
 
-def ask(connection: Any, target: bytes = b"/") -> tuple[int, bytes]:
-    """Ask a web server; return the status and the body."""
-    connection.write(REQUEST % target)
+def answer(connection: Any) -> tuple[int, bytes]:
+    """Wait for what a web server answers: the status and the body."""
     response = HTTPResponse(_Answer(read_all(connection)))  # type: ignore[arg-type]  # see there
     response.begin()
     return response.status, response.read()
+
+
+def ask(connection: Any, target: bytes = b"/") -> tuple[int, bytes]:
+    """Ask a web server."""
+    connection.write(REQUEST % target)
+    return answer(connection)
 
 
 def test_a_web_server_answers_through_a_port_forward(streams: Streams) -> None:
@@ -59,7 +70,9 @@ def test_a_hundred_connections_go_on_at_once(streams: Streams, image: str) -> No
     streams.start(pod, image)
     stream = streams.forward(pod)
     connections = [stream.connect(80) for _ in range(100)]
-    assert {ask(each)[0] for each in reversed(connections)} == {200}
+    for each in reversed(connections):
+        each.write(REQUEST % b"/")
+    assert {answer(each)[0] for each in connections} == {200}
     assert {each.error() for each in connections} == {b""}
 
 
@@ -77,7 +90,9 @@ def test_each_connection_goes_to_the_port_that_it_asks_for(streams: Streams) -> 
 
 def test_nc_gets_what_is_sent_and_answers(streams: Streams) -> None:
     pod = streams.node.run_sandbox()
-    container = streams.node.run(pod, "sh", "-c", "echo hello | nc -l -p 7000")
+    # When its input ends, nc ends the connection's, and then the client has a second.
+    script = "(echo hello; sleep 1) | nc -l -p 7000"
+    container = streams.node.run(pod, "sh", "-c", script)
     connection = streams.forward(pod).connect(7000)
     connection.write(b"bye\n")
     connection.close()
@@ -127,7 +142,7 @@ def test_a_url_may_outlive_its_pod(streams: Streams) -> None:
     url = streams.forward_url(pod)
     streams.node.stop_sandbox(pod)
     streams.node.remove_sandbox(pod)
-    assert b"not found" in streams.use(url).connect(80).error()
+    assert b"not found" in streams.use_forward(url).connect(80).error()
 
 
 def test_the_node_s_own_listeners_are_reached_through_a_pod_on_its_network(wire: str) -> None:

@@ -47,6 +47,7 @@ def connect(url: str, context: ssl.SSLContext | None = None) -> socket.socket:
     assert parts.hostname is not None
     assert parts.port is not None
     opened = socket.create_connection((parts.hostname, parts.port), TIMEOUT_S)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Go does
     if parts.scheme == "https":
         context = context or ssl.create_default_context()
         return context.wrap_socket(opened, server_hostname=parts.hostname)
