@@ -53,13 +53,11 @@ class Channels(ABC):
         self._messages = Messages()
         self._session = session
         self._subprotocol = subprotocol
-        self._asked = True
 
     def feed(self, content: bytes) -> None:
         """Take bytes of the client; they lie here while the session is full."""
         if content:
             self._session.touch()
-            self._asked = True
         self._messages.feed(content)
         self._proceed()
 
@@ -69,12 +67,9 @@ class Channels(ABC):
         while self._messages.held < WINDOW:
             parcel = self._session.take()
             if parcel is None:
+                self._follow()
                 break
             self._deliver(parcel)
-        else:
-            return self._taken()
-        if self._session.ended:
-            self._messages.close()
         return self._taken()
 
     def hang_up(self, reason: str = "client") -> None:
@@ -93,8 +88,8 @@ class Channels(ABC):
 
     @property
     def cut(self) -> bool:
-        """Whether to break off."""
-        return self._session.cut
+        """Whether to break off; who was idle for too long is left without a word."""
+        return self._session.cut and self._session.reason != "idle"
 
     @property
     def is_forming(self) -> bool:
@@ -103,8 +98,8 @@ class Channels(ABC):
 
     @property
     def waits(self) -> bool:
-        """Whether the client waits for an answer."""
-        return self._asked or self._is_blocked()
+        """Whether the client can do nothing but wait."""
+        return self._session.waits and not self._messages.held
 
     @abstractmethod
     def _is_blocked(self) -> bool:
@@ -128,9 +123,15 @@ class Channels(ABC):
         if self._messages.over:
             self._session.hang_up()
 
+    def _follow(self) -> None:
+        """End with the session."""
+        if self._session.reason == "idle":
+            self._messages.drop()
+        elif self._session.ended:
+            self._messages.close()
+
     def _taken(self) -> bytes:
         output = self._messages.take()
         if output:
             self._session.touch()
-            self._asked = False
         return output

@@ -42,11 +42,6 @@ class CommandChannels(Channels):
             # There is a stdin, which is at its end; it matters where a terminal is.
             session.close_stdin()
 
-    @property
-    def waits(self) -> bool:
-        """Whether the client can do nothing but wait."""
-        return self._command.waits and not self._messages.held
-
     def _is_blocked(self) -> bool:
         return self._command.full
 

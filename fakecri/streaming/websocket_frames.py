@@ -76,9 +76,13 @@ class Messages:
     def close(self) -> None:
         """Have the end sent. Harmless at the end."""
         if not self.over:
-            self.over = True
-            self._pieces.clear()
+            self.drop()
             self._output += self._encoder.close(CloseReason.NORMAL_CLOSURE)
+
+    def drop(self) -> None:
+        """End it without a word."""
+        self.over = True
+        self._pieces.clear()
 
     def take(self) -> bytes:
         """Return what is to be sent."""

@@ -13,6 +13,7 @@ from wsproto.events import Ping
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
 from tests.real.runtimes import Difference
+from tests.real.test_crictl_forwards import web_server
 from tests.streaming import http_client
 from tests.streaming.http_client import Answer
 from tests.streaming.websocket_client import (
@@ -273,15 +274,6 @@ def test_a_message_beyond_32_mib_ends_it(client: Client) -> None:
     assert rest(opened) == [(1, b"")]
 
 
-def test_a_terminal_has_the_size_that_channel_4_tells(client: Client) -> None:
-    opened = client.exec("sh", "-c", "read line; stty size", tty=True, stdin=True)
-    opened.resize(90, 33)
-    opened.send(4, b'{"Wid')
-    opened.send(4, b'th":91,"Height":34}')
-    opened.write(b"\n")
-    assert opened.result().stdout.endswith(b"\r\n34 91\r\n")
-
-
 def test_a_terminal_without_stdin_loses_its_output(client: Client) -> None:
     opened = client.exec("sh", "-c", "sleep 0.5; echo late", tty=True)
     result = opened.result()
@@ -335,11 +327,14 @@ def test_a_port_where_nobody_listens_is_told_on_its_second_channel(
 
 def test_ports_are_forwarded_side_by_side(client: Client, stage: Stage) -> None:
     pod = stage.pod()
-    pod.start("server", "sh", "-c", "nc -l -p 7000 -e cat & nc -l -p 7001 -e cat & wait")
+    web_server(pod, 80, 81)
     client.pod = pod.id
-    opened = Channels(client.open(client.forward_url(7000, 7001)))
+    opened = Channels(client.open(client.forward_url(80, 81)))
     ports = [Forwarded(opened, index) for index in range(2)]
-    assert [each.port for each in ports] == [7000, 7001]
+    assert [each.port for each in ports] == [80, 81]
     for each in ports:
-        each.write(b"%d" % each.port)
-    assert [each.read() for each in ports] == [b"7000", b"7001"]
+        each.write(b"GET / HTTP/1.0\r\n\r\n")
+    assert rest(opened)[0] == (0, b"\x50\x00")
+    for each in ports:
+        assert each.read().startswith(b"HTTP/1.1 200 OK\r\n")
+        assert each.error() == b""

@@ -486,13 +486,15 @@ def test_a_client_that_is_gone_takes_its_process_along(ready: Node, main: str, c
     assert not is_running(ready, main)
 
 
-def test_a_session_that_is_idle_for_four_hours_is_cut(ready: Node, main: str, cat: Talk) -> None:
+def test_a_session_that_is_idle_for_four_hours_ends_without_a_word(
+    ready: Node, main: str, cat: Talk
+) -> None:
     ready.cri.advance(4 * 3600 - 1)
     assert hears(cat, b"x")
     ready.cri.advance(4 * 3600 - 1)
-    cut_before = cat.front.cut
+    assert cat.say() == b""
     ready.cri.advance(1)
-    assert (cut_before, cat.front.cut) == (False, True)
+    assert (cat.say(), cat.front.ended, cat.front.cut) == (b"", True, False)
 
 
 # Any bytes.
