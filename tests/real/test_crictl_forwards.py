@@ -30,6 +30,9 @@ pytestmark = pytest.mark.real
 REQUESTS = 100
 NODE = 2
 """NamespaceMode: the node's own."""
+REFUSED = "connect: connection refused"
+NO_IPV6 = "no suitable address found"
+"""What is said on a machine whose `localhost` has no address of IPv6."""
 PLACE = Difference(
     real=r'network namespace "[^"]+"',
     fake=r'network namespace "/var/run/netns/cni-[0-9a-f-]+"',
@@ -124,8 +127,8 @@ def test_a_refused_port_ends_the_forwarding(stage: Stage, transport: str) -> Non
         f"an error occurred forwarding {refused} -> 82: error forwarding port 82 to pod {pod.id}, "
         f"uid : failed to execute portforward in {stage.runtime.expects(PLACE)}: "
         f'failed to connect to localhost:82 inside namespace "{pod.id}", '
-        "IPv4: dial tcp4 127.0.0.1:82: connect: connection refused "
-        "IPv6 dial tcp6: address localhost: no suitable address found ",
+        f"IPv4: dial tcp4 127.0.0.1:82: {REFUSED} "
+        rf"IPv6 dial tcp6(: address localhost: {NO_IPV6}| \[::1\]:82: {REFUSED}) ",
         text,
     ), text
     assert "port forward: lost connection to pod" in text

@@ -4,21 +4,18 @@ import pytest
 
 from tests.real.runtimes import FAKE, REAL
 
-SPDY, WEBSOCKET = "spdy", "websocket"
-
-SERVED: tuple[str, ...] = ()
-"""Those that the fake has."""
+BOTH = SPDY, WEBSOCKET = "spdy", "websocket"
 
 over_each_transport = pytest.mark.parametrize(
     ("runtime", "transport"),
     # A containerd refuses the WebSockets of crictl; one test says so.
-    [*((FAKE, each) for each in SERVED), (REAL, SPDY)],
+    [*((FAKE, each) for each in BOTH), (REAL, SPDY)],
     indirect=["runtime"],
     scope="session",
 )
 over_each_of_the_fake = pytest.mark.parametrize(
     ("runtime", "transport"),
-    [(FAKE, each) for each in SERVED],
+    [(FAKE, each) for each in BOTH],
     indirect=["runtime"],
     scope="session",
 )
