@@ -19,9 +19,4 @@ over_each_of_the_fake = pytest.mark.parametrize(
     indirect=["runtime"],
     scope="session",
 )
-over_spdy = pytest.mark.parametrize(
-    "runtime",
-    [*([FAKE] if SPDY in SERVED else []), REAL],
-    indirect=["runtime"],
-    scope="session",
-)
+over_spdy = pytest.mark.parametrize("runtime", [FAKE, REAL], indirect=["runtime"], scope="session")
