@@ -1,5 +1,6 @@
 """What runs beside a container's first process: what Exec and ExecSync share."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from fakecri.core import lifecycle
@@ -8,6 +9,7 @@ from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.states import ContainerState
+from fakecri.core.terminals import Terminal
 from fakecri.core.world import World
 from fakecri.errors import CRIError, wrapped
 
@@ -36,11 +38,12 @@ def start(
     argv: tuple[str, ...],
     streams: Streams,
     *,
-    tty: bool = False,
+    terminal: Terminal | None = None,
 ) -> Process:
     """Start a process in a container that runs; CRIError where there is no such program.
 
-    It is among the container's `execs` until whoever started it has seen its end.
+    With a `terminal` that is all its streams. It is among the container's `execs` until whoever
+    started it has seen its end.
     """
     with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
         try:
@@ -50,7 +53,36 @@ def start(
                 "OCI runtime exec failed: exec failed: unable to start container process: "
                 f"{missing.text}: unknown"
             ) from missing
-    process = lifecycle.new_exec(world, container, argv, *streams, tty=tty)
+    process = _new(world, container, argv, streams, terminal)
     container.execs.append(process)
     process.start(program)
+    return process
+
+
+def _new(
+    world: World,
+    container: Container,
+    argv: tuple[str, ...],
+    streams: Streams,
+    terminal: Terminal | None,
+) -> Process:
+    """Return a process to run beside the container's first one, as the same user."""
+    spec = replace(lifecycle.completed(container), argv=argv, tty=terminal is not None)
+    if terminal is not None:
+        spec = replace(spec, environment={**spec.environment, "TERM": "xterm"})
+    process = Process(
+        world.scheduler,
+        spec,
+        pid=world.new_pid(),
+        is_init=False,
+        stdin=streams.stdin,
+        stdout=streams.stdout,
+        stderr=streams.stderr,
+        wall_ns=world.clock.wall_ns,
+        system=container.system,
+    )
+    if container.system is not None:
+        if terminal is not None:
+            container.system.seat(process, terminal)
+        container.system.adopt(process)
     return process

@@ -17,13 +17,13 @@ from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
 from fakecri.core.oom import kill_for_memory
 from fakecri.core.paths import go_open_error_text
-from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, ProcessSpec, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.mounting import MountError, make_directories
 from fakecri.core.scheduler import SECOND_NS, Future, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.streaming.audiences import Audience
+from fakecri.core.terminals import Terminal
 from fakecri.core.world import World
 from fakecri.errors import CRIError, NotFoundError, UsageError, at_stage, wrapped
 
@@ -162,7 +162,7 @@ def find_program(
     return program
 
 
-def _completed(container: Container) -> ProcessSpec:
+def completed(container: Container) -> ProcessSpec:
     """Return the spec as runc completes it: HOME is the user's, where nobody said otherwise."""
     spec = container.spec
     if "HOME" in spec.environment:
@@ -170,33 +170,6 @@ def _completed(container: Container) -> ProcessSpec:
     user = container.image.userland.find_uid(spec.user.uid)
     home = user.home if user else "/"
     return replace(spec, environment={**spec.environment, "HOME": home})
-
-
-def new_exec(
-    world: World,
-    container: Container,
-    argv: tuple[str, ...],
-    stdin: Reader | None,
-    stdout: Sink,
-    stderr: Sink,
-    *,
-    tty: bool = False,
-) -> Process:
-    """Return a process to run beside the container's first one, as the same user."""
-    process = Process(
-        world.scheduler,
-        replace(_completed(container), argv=argv, tty=tty),
-        pid=world.new_pid(),
-        is_init=False,
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        wall_ns=world.clock.wall_ns,
-        system=container.system,
-    )
-    if container.system is not None:
-        container.system.adopt(process)
-    return process
 
 
 def find_running(world: World, container: Container) -> None:
@@ -214,7 +187,7 @@ def _run(
     stdout = Audience(container, "stdout")
     process = container.process = Process(
         world.scheduler,
-        _completed(container),
+        completed(container),
         pid=world.new_pid(),
         is_init=options.pid == pb.CONTAINER,
         stdin=container.stdin,
@@ -223,6 +196,9 @@ def _run(
         wall_ns=world.clock.wall_ns,
         system=system,
     )
+    if container.spec.tty:
+        container.terminal = Terminal(world.scheduler, stdout)
+        system.seat(process, container.terminal)
     system.adopt(process)
     world.move(container, trigger)
     process.exited.then(lambda: _exit(world, container, process))

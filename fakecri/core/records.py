@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fakecri.core.faults.things import KnownContainer, KnownPod
     from fakecri.core.oom import MemoryGuard
     from fakecri.core.streaming.audiences import Listener
+    from fakecri.core.terminals import Terminal
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +128,8 @@ class Container:
     system: System | None = None
     """What its processes live in, from its start on."""
     execs: list[Process] = field(default_factory=list)
+    terminal: "Terminal | None" = None
+    """That of its first process, where its config asks for one."""
     listeners: dict["Listener", None] = field(default_factory=dict)
     """Who is attached, and gets a copy of what it writes; in the order of their coming."""
     oom_events: int = 0

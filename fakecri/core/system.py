@@ -6,16 +6,21 @@ fork(2), execve(2) and kill(2) of simulated processes end up.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from itertools import count
+from typing import TYPE_CHECKING, Protocol
 
 from fakecri.core import signals
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.net.namespaces import Namespace
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process, Program, User
+from fakecri.core.rootfs.dev import add_terminal, remove_terminal
 from fakecri.core.scheduler import Future, Scheduler
 from fakecri.core.security import Security
 from fakecri.core.views import Rootfs, View
+
+if TYPE_CHECKING:
+    from fakecri.core.terminals import Terminal
 
 
 class PidNamespace:
@@ -103,6 +108,31 @@ class System:
     """How many shells burn their time away, as they never wait."""
     file_locks: dict[tuple[int, int], Future[None]] | None = None
     """By device and inode: which locks of files are held, and what tells of their release."""
+
+    seats: "dict[int, Terminal] | None" = None
+    """The terminals of the container, by their numbers."""
+
+    @property
+    def terminals(self) -> "dict[int, Terminal]":
+        """The terminals of the container, by their numbers."""
+        if self.seats is None:
+            self.seats = {}
+        return self.seats
+
+    def seat(self, process: Process, terminal: "Terminal") -> None:
+        """Give a process that begins a terminal, which is its own until it ends."""
+        terminals = self.terminals
+        number = next(each for each in count() if each not in terminals)
+        terminals[number] = terminal
+        terminal.number = number
+        terminal.adopt(process)
+        add_terminal(self.rootfs.mounts, number, process.spec.user.uid)
+        process.exited.then(lambda: self._unseat(terminal))
+
+    def _unseat(self, terminal: "Terminal") -> None:
+        terminal.hang_up()
+        del self.terminals[terminal.number]
+        remove_terminal(self.rootfs.mounts, terminal.number)
 
     @property
     def locks(self) -> dict[tuple[int, int], Future[None]]:

@@ -10,7 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from fakecri.core.line_discipline import Line, Screen, caret
-from fakecri.core.pipes import PIPE_SIZE, Sink
+from fakecri.core.pipes import PIPE_SIZE, Reader, Sink
+from fakecri.core.rootfs.opened import OpenedStream
 from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Waits, first_of
 from fakecri.core.signals import NUMBERS
 from fakecri.core.terminal_settings import DISABLED, Settings
@@ -26,7 +27,21 @@ QUEUE = 4096
 _SIGNALS = {"intr": NUMBERS["INT"], "quit": NUMBERS["QUIT"], "susp": NUMBERS["TSTP"]}
 _EDITING = ("erase", "kill", "werase", "lnext", "rprnt", "eof", "eol", "eol2")
 _EXTENDED = frozenset({"werase", "lnext", "rprnt", "eol2"})
+_HUGE = 30_000
+"""From here on busybox does not believe that a terminal is so large."""
+
 _TENTH_NS = SECOND_NS // 10
+
+
+def _likely(size: int, usual: int) -> int:
+    return size if 1 < size < _HUGE else usual
+
+
+def terminal_of(stream: Reader | Sink | None) -> "Terminal | None":
+    """Return the terminal that a stream is, opened by whatever name."""
+    while isinstance(stream, OpenedStream):
+        stream = stream.behind
+    return stream if isinstance(stream, Terminal) else None
 
 
 class Terminal:
@@ -42,7 +57,10 @@ class Terminal:
         """The process that it was made for."""
         self.foreground = 0
         """The group of processes that its signals go to."""
-        self.hung_up = False
+        self.closed = False
+        """Whether the client is gone."""
+        self.number = 0
+        """As in /dev/pts/NUMBER."""
         self._output = output
         self._screen = Screen()
         self._line = Line()
@@ -51,6 +69,7 @@ class Terminal:
         self._arriving = bytearray()
         self._literally = False
         self._arrived: Future[None] = Future(scheduler)
+        self._readers = 0
         self._drained: Future[None] = Future(scheduler)
         self._stopped: bytearray | None = None  # what was written since ^S
         self._going: Future[None] = Future(scheduler)
@@ -62,7 +81,7 @@ class Terminal:
 
     def feed(self, chunk: bytes) -> None:
         """Take what was typed. It is for the client not to go on while it is `full`."""
-        if not self.hung_up:
+        if not self.closed:
             self._arriving += chunk
             self._pump()
 
@@ -77,6 +96,19 @@ class Terminal:
             self._drained = Future(self.scheduler)
         return self._drained
 
+    @property
+    def columns(self) -> int:
+        """How wide programs take it to be: 80 where nobody has said."""
+        return _likely(self.size[1], 80)
+
+    @property
+    def rows(self) -> int:
+        """How high programs take it to be: 24 where nobody has said."""
+        return _likely(self.size[0], 24)
+
+    def close(self) -> None:
+        """Hear that the client will type no more, which means nothing: there is ^D."""
+
     def resize(self, columns: int, rows: int) -> None:
         """Set the size as a client does: with a zero in it nothing happens (spec 2.13.1)."""
         if columns and rows:
@@ -90,9 +122,9 @@ class Terminal:
 
     def hang_up(self) -> None:
         """The client is gone: reads end, writes fail, and the processes get SIGHUP."""
-        if self.hung_up:
+        if self.closed:
             return
-        self.hung_up = True
+        self.closed = True
         self._arriving.clear()
         self._wake()
         self._drained.set_result(None)
@@ -163,7 +195,7 @@ class Terminal:
 
     def read(self) -> Waits[bytes]:
         """Wait for a line, or for what there is of bytes; `b""` at ^D, and once hung up."""
-        while not self.hung_up:
+        while not self.closed:
             chunk = yield from self._next()
             if chunk is not None:
                 self._held -= len(chunk)
@@ -176,25 +208,35 @@ class Terminal:
         if self.has("icanon"):
             if self._ready:
                 return self._ready.popleft()
-            yield from self._arrival()
+            yield from self.arrival()
             return None
         least, time = self.settings.characters["min"], self.settings.characters["time"]
         if self._held < max(least, 1) and (least or time):
+            yield from self.arrival(None if least else time * _TENTH_NS)
             if least:
-                yield from self._arrival()
                 return None
-            sleep = self.scheduler.sleep(time * _TENTH_NS)
-            yield from first_of(self.scheduler, self._awaited(), sleep)
         self._join()
         return self._ready.popleft() if self._ready else b""
 
-    def _awaited(self) -> Future[None]:
+    def arrival(
+        self, within_ns: int | None = None, other: Future[None] | None = None
+    ) -> Waits[None]:
+        """Wait until there may be something to read, that much time has passed or `other` is done."""
         if self._arrived.done:
             self._arrived = Future(self.scheduler)
-        return self._arrived
+        futures = [self._arrived, *([other] if other else [])]
+        if within_ns is not None:
+            futures.append(self.scheduler.sleep(within_ns))
+        self._readers += 1
+        try:
+            yield from first_of(self.scheduler, *futures)
+        finally:
+            self._readers -= 1
 
-    def _arrival(self) -> Waits[None]:
-        yield from self._awaited()
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for input."""
+        return self._readers > 0
 
     def _join(self) -> None:
         """Make what waits one piece."""
@@ -210,7 +252,7 @@ class Terminal:
     @property
     def has_input(self) -> bool:
         """Whether a read would not wait."""
-        return bool(self._ready) or self.hung_up
+        return bool(self._ready) or self.closed
 
     def _wake(self) -> None:
         self._arrived.set_result(None)
@@ -225,13 +267,13 @@ class Terminal:
 
     def write(self, output: bytes) -> None:
         """Show it. OSError (EIO) once it is hung up."""
-        if self.hung_up:
+        if self.closed:
             raise OSError(errno.EIO, "Input/output error")
         self._put(self._screen.shown(output, self.settings))
 
     def room(self) -> Waits[None]:
         """Wait until there is room for more, which there is not after ^S."""
-        while self._stopped is not None and len(self._stopped) >= PIPE_SIZE and not self.hung_up:
+        while self._stopped is not None and len(self._stopped) >= PIPE_SIZE and not self.closed:
             self._going = Future(self.scheduler)
             yield from self._going
         yield from self._output.room()

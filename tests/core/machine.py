@@ -23,6 +23,7 @@ from fakecri.core.rootfs.tree import Rootfs, layer_mount
 from fakecri.core.scheduler import SECOND_NS, Scheduler
 from fakecri.core.security import Security
 from fakecri.core.system import PidNamespace, System, Uts
+from fakecri.core.terminals import Terminal
 
 START_NS = 1_000 * SECOND_NS
 WALL_NS = 1_795_475_948 * SECOND_NS + 123_456_789  # Mon Nov 23 23:19:08 UTC 2026
@@ -58,7 +59,7 @@ class Run:
 
     scheduler: Scheduler
     process: Process
-    stdin: Stdin
+    stdin: Stdin | Terminal
     written: dict[str, bytes]
 
     def finish(self, within_ns: int = 10 * DAY_NS) -> Finished:
@@ -175,7 +176,7 @@ class Machine:
         def write(stream: str, chunk: bytes) -> None:
             written[stream] += chunk
 
-        given = _input(self.scheduler, stdin)
+        given: Stdin | Terminal = _input(self.scheduler, stdin)
         spec = spec or ProcessSpec(("program",))
         process = Process(
             self.scheduler,
@@ -183,11 +184,16 @@ class Machine:
             pid=1001,
             is_init=is_init,
             stdout=Outlet(write, "stdout"),
-            stderr=Outlet(write, "stdout" if spec.tty else "stderr"),
+            stderr=Outlet(write, "stderr"),
             wall_ns=self.wall_ns,
             stdin=given,
             system=self.system,
         )
+        if spec.tty:
+            terminal = Terminal(self.scheduler, Outlet(write, "stdout"))
+            self.system.seat(process, terminal)
+            terminal.feed(b"" if stdin is None else stdin + b"\x04")
+            given = terminal
         self.system.adopt(process)
         process.start(program)
         return Run(self.scheduler, process, given, written)

@@ -38,6 +38,6 @@ class Typist:
     def lines(self) -> list[bytes]:
         """Return all that reads give before one would wait."""
         found = []
-        while self.terminal.has_input and not self.terminal.hung_up:
+        while self.terminal.has_input and not self.terminal.closed:
             found.append(self.read().result())
         return found

@@ -2,6 +2,7 @@
 
 from fakecri.core.rootfs.memory import Device, Directory, Link
 from fakecri.core.rootfs.nodes import Filesystem
+from fakecri.core.rootfs.places import Mounts
 
 _DEVICES = (  # name, numbers
     ("null", (1, 3)),
@@ -21,6 +22,9 @@ _LINKS = (
 )
 _TTY_GROUP = 5
 
+PTS_MAJOR = 136
+"""The number by which the kernel knows pseudo-terminals."""
+
 
 def dev_tree(fs: Filesystem) -> Directory:
     """Return what is in /dev."""
@@ -39,6 +43,28 @@ def pts_tree(fs: Filesystem) -> Directory:
     root = Directory(fs)
     root.put("ptmx", Device(fs, "char", 0o666, 0, 0, (5, 2)))
     return root
+
+
+def add_terminal(mounts: Mounts, number: int, uid: int) -> None:
+    """Let /dev/pts have one more terminal, if there is a /dev/pts."""
+    directory = _terminals(mounts)
+    if directory is not None:
+        rdev = (PTS_MAJOR, number)
+        node = Device(directory.fs, "char", 0o620, uid, _TTY_GROUP, rdev)
+        directory.put(str(number), node)
+
+
+def remove_terminal(mounts: Mounts, number: int) -> None:
+    """Take it out again."""
+    directory = _terminals(mounts)
+    if directory is not None and directory.find(str(number)) is not None:
+        directory.remove(str(number))
+
+
+def _terminals(mounts: Mounts) -> Directory | None:
+    mount = mounts.find("/dev/pts")
+    root = mount.root(None) if mount is not None else None
+    return root if isinstance(root, Directory) else None
 
 
 def mqueue_tree(fs: Filesystem) -> Directory:

@@ -127,6 +127,11 @@ class OpenedStream(Opened):
         self._reader = reader
         self._sink = sink
 
+    @property
+    def behind(self) -> Reader | Sink | None:
+        """What it was opened as."""
+        return self._reader or self._sink
+
     def read(self) -> Waits[bytes]:
         """Return the next chunk of the stream."""
         if self._reader is None:

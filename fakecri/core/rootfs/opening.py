@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fakecri.core.paths import path_error
 from fakecri.core.rootfs.access import READ, WRITE, Who
 from fakecri.core.rootfs.changes import make, named
+from fakecri.core.rootfs.dev import PTS_MAJOR
 from fakecri.core.rootfs.devices import TTY, open_device
 from fakecri.core.rootfs.fifos import OpenedFifo
 from fakecri.core.rootfs.memory import Fifo
@@ -70,8 +71,8 @@ def _opened(rootfs: "Rootfs", process: "Process", place: Place, path: str, flags
         return OpenedFifo(path, node.stat, node.opened(rootfs.scheduler), ends)
     if node.kind in {"char", "block"}:
         rdev = node.stat().rdev
-        if rdev == TTY:
-            return _terminal(process, node, path)
+        if rdev == TTY or rdev[0] == PTS_MAJOR:
+            return _terminal(process, node, path, rdev)
         return open_device(path, node.stat, rdev, rootfs.noise, rootfs.scheduler)
     if writes:
         node = place.own()
@@ -82,7 +83,8 @@ def _opened(rootfs: "Rootfs", process: "Process", place: Place, path: str, flags
     return OpenedFile(path, node.stat, handle, may)
 
 
-def _terminal(process: "Process", node: Node, path: str) -> Opened:
-    if not process.spec.tty:
-        raise path_error(errno.ENXIO, path)
-    return OpenedStream(path, node.stat, process.stdin, process.stdout)
+def _terminal(process: "Process", node: Node, path: str, rdev: tuple[int, int]) -> Opened:
+    terminal = process.terminal if rdev == TTY else process.system.terminals.get(rdev[1])
+    if terminal is None:
+        raise path_error(errno.ENXIO if rdev == TTY else errno.EIO, path)
+    return OpenedStream(path, node.stat, terminal, terminal)

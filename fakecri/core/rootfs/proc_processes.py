@@ -12,6 +12,7 @@ from fakecri.core.rootfs.nodes import Node
 from fakecri.core.rootfs.streams import StreamNode
 from fakecri.core.rootfs.virtual import Folder, Shortcut, Text, folder_of
 from fakecri.core.scheduler import SECOND_NS
+from fakecri.core.terminals import terminal_of
 
 _COMM_BYTES = 15
 _TICKS = 100
@@ -141,19 +142,22 @@ class ProcessFolder:
 
     def stream(self, number: int) -> Callable[[], Node]:
         process = self.process
-        tty = process.spec.tty
+        stream = (process.stdin, process.stdout, process.stderr)[number]
+        terminal = terminal_of(stream)
         closed = isinstance(process.stdin, Stdin) and process.stdin.closed
-        if tty:
-            target = "/dev/pts/0"
+        if terminal is not None:
+            target = f"/dev/pts/{terminal.number}"
         elif number == 0 and closed:
             target = "/dev/null"
         else:
             target = f"pipe:[{process.pid * 10 + number}]"
 
         def opened() -> Node:
-            reader = process.stdin if number == 0 or tty else None
-            sinks = (process.stdout if tty else None, process.stdout, process.stderr)
-            return StreamNode(process.pid * 10 + number, reader, sinks[number], tty=tty)
+            inode = process.pid * 10 + number
+            if terminal is not None:
+                return StreamNode(inode, terminal, terminal, tty=terminal.number)
+            reader = process.stdin if number == 0 else None
+            return StreamNode(inode, reader, (None, process.stdout, process.stderr)[number])
 
         return lambda: Shortcut(target, opened)
 

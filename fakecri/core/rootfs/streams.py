@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from fakecri.core.pipes import Reader, Sink
+from fakecri.core.rootfs.dev import PTS_MAJOR
 from fakecri.core.rootfs.nodes import Node
 from fakecri.core.rootfs.stats import Stat
 
@@ -14,8 +15,9 @@ class StreamNode(Node):
     kind: ClassVar[str] = "fifo"
 
     def __init__(
-        self, inode: int, reader: Reader | None, sink: Sink | None, *, tty: bool = False
+        self, inode: int, reader: Reader | None, sink: Sink | None, *, tty: int | None = None
     ) -> None:
+        """`tty`: the number of the terminal that it is."""
         self.reader = reader
         self.sink = sink
         self.tty = tty
@@ -23,6 +25,7 @@ class StreamNode(Node):
 
     def stat(self) -> Stat:
         """Return the status of a pipe, or of a terminal."""
-        if self.tty:
-            return Stat("char", 0o620, 0, 5, 0, 0, self._inode, device=1, rdev=(136, 0))
+        if self.tty is not None:
+            rdev = (PTS_MAJOR, self.tty)
+            return Stat("char", 0o620, 0, 5, 0, 0, self._inode, device=1, rdev=rdev)
         return Stat("fifo", 0o600, 0, 0, 0, 0, self._inode, device=1)

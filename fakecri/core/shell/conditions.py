@@ -65,7 +65,7 @@ def unary(shell: Shell, operator: str, operand: str) -> bool:
 
 def _is_terminal(shell: Shell, operand: str) -> bool:
     number = _integer(shell, operand)
-    return shell.process.spec.tty and shell.descriptors.is_of_container(number)
+    return shell.descriptors.terminal(number) is not None
 
 
 def _file_test(shell: Shell, letter: str, path: str) -> bool:

@@ -3,9 +3,10 @@
 import errno
 from collections.abc import Callable
 
-from fakecri.core.pipes import Outlet, Pipe, Reader, Sink, Stdin
+from fakecri.core.pipes import Pipe, Reader, Sink
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
+from fakecri.core.terminals import Terminal, terminal_of
 from fakecri.core.views import OpenFile
 
 
@@ -157,12 +158,10 @@ class Descriptors:
         found = self._table.get(number)
         return CLOSED if found is None or found.sink is None else found.sink
 
-    def is_of_container(self, number: int) -> bool:
-        """Whether it is what the container's process was given: on a terminal, that terminal."""
+    def terminal(self, number: int) -> Terminal | None:
+        """Return the terminal that is open at a number."""
         found = self._table.get(number)
-        if found is None:
-            return False
-        return isinstance(found.reader, Stdin) if number == 0 else isinstance(found.sink, Outlet)
+        return None if found is None else terminal_of(found.sink if number else found.reader)
 
     def attach(self, process: Process) -> None:
         """Let a process have it as its own."""

@@ -8,7 +8,6 @@ from fakecri.core.shell.life import known_aliases
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.syntax import Node
 
-_END_OF_TRANSMISSION = b"\x04"
 _AT_ONCE = 1023
 """So many bytes are in ash's buffer."""
 
@@ -78,10 +77,6 @@ class Input:
     def read(self) -> Waits[None]:
         """Add what comes next."""
         chunk = yield from self.shell.descriptors.stdin.read()
-        if self.shell.process.spec.tty:
-            chunk = chunk.replace(b"\r", b"\n")
-            if chunk.startswith(_END_OF_TRANSMISSION):
-                chunk = b""
         if self.keeps and len(chunk) > _AT_ONCE:
             self.shell.descriptors.stdin.unread(chunk[_AT_ONCE:])
             chunk = chunk[:_AT_ONCE]

@@ -33,8 +33,8 @@ def _run(shell: Shell, words: list[str]) -> Waits[int]:
         return (yield from _run_file(shell, rest))
     shell.arguments = rest
     shell.options.add("s")
-    terminal = shell.process.spec.tty and all(map(shell.descriptors.is_of_container, (0, 2)))
-    shell.interactive = "i" in shell.options or terminal
+    terminals = [shell.descriptors.terminal(number) for number in (0, 2)]
+    shell.interactive = "i" in shell.options or None not in terminals
     return (yield from read_script(shell))
 
 

@@ -11,6 +11,7 @@ from fakecri.core.records import Container
 from fakecri.core.scheduler import Waits
 from fakecri.core.streaming import statuses
 from fakecri.core.streaming.sessions import Session
+from fakecri.core.terminals import Terminal
 from fakecri.errors import CRIError, wrapped
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Command(Session):
         """The client's window has got that many columns and rows; what is 0 tells nothing."""
         if width and height:
             self.window = (width, height)
+            self._fit()
 
     def _start(self) -> None:
         raise NotImplementedError
@@ -96,7 +98,17 @@ class Command(Session):
     def _end_input(self) -> None:
         raise NotImplementedError
 
-    def _stdin(self) -> Stdin | None:
+    def _fit(self) -> None:
+        """Let the terminal have the size of the window, if both are known."""
+        terminal = self._terminal()
+        if self.window is not None and terminal is not None:
+            terminal.resize(*self.window)
+
+    def _terminal(self) -> Terminal | None:
+        """That of the process."""
+        raise NotImplementedError
+
+    def _stdin(self) -> Stdin | Terminal | None:
         """Where the input goes; None: nowhere."""
         raise NotImplementedError
 
@@ -138,14 +150,17 @@ class Exec(Command):
 
     def __init__(self, world: "World", ticket: "Ticket", number: int) -> None:
         super().__init__(world, ticket, number)
-        self._input = Stdin(world.scheduler, closed=False) if self.request.stdin else None
+        request, scheduler = self.request, world.scheduler
         self._sinks = {each: Output(self, each, is_open=each in self.outputs) for each in OUTPUTS}
+        self._tty = Terminal(scheduler, self._sinks["stdout"]) if request.tty else None
+        self._input: Stdin | Terminal | None = None
+        if request.stdin:
+            self._input = self._tty or Stdin(scheduler, closed=False)
 
     def _start(self) -> None:
         """Start the process; where that cannot be, the status says why."""
         self._asked = True
-        err = "stdout" if self.request.tty else "stderr"
-        streams = Streams(self._input, self._sinks["stdout"], self._sinks[err])
+        streams = Streams(self._input, self._sinks["stdout"], self._sinks["stderr"])
         try:
             with wrapped("failed to exec in container"):
                 self._run(streams)
@@ -157,7 +172,7 @@ class Exec(Command):
     def _run(self, streams: Streams) -> None:
         container = execs.running_container(self.world, self.request.container_id)
         command = tuple(self.request.cmd)
-        process = execs.start(self.world, container, command, streams, tty=self.request.tty)
+        process = execs.start(self.world, container, command, streams, terminal=self._tty)
         self._container, self._process = container, process
         process.exited.then(lambda: self._exited(container, process))
 
@@ -169,8 +184,11 @@ class Exec(Command):
             self._sinks["stdout"].open = False
             self.put("stdout", b"", ends=True)
 
-    def _stdin(self) -> Stdin | None:
+    def _stdin(self) -> Stdin | Terminal | None:
         return self._input
+
+    def _terminal(self) -> Terminal | None:
+        return self._tty
 
     def _exited(self, container: Container, process: Process) -> None:
         container.execs.remove(process)
@@ -180,10 +198,13 @@ class Exec(Command):
         self._drain()
 
     def _drain(self) -> None:
-        """End when nobody is left who could write: what a command leaves behind has its pipes."""
+        """End when nobody is left who could write: what a command leaves behind has its pipes.
+
+        A terminal it does not keep: that is closed when the command ends.
+        """
         process, system = self._process, self._container and self._container.system
         sinks = set(self._sinks.values())
-        for each in system.processes.values() if system else ():
+        for each in system.processes.values() if system and self._tty is None else ():
             if not sinks.isdisjoint((each.stdout, each.stderr)):
                 each.exited.then(self._drain)
                 return
@@ -230,6 +251,7 @@ class Attach(Command):
             return
         self._container = container
         container.listeners[self] = None
+        self._fit()
         if not (self.outputs or self._stdin()):
             self._succeed("exit")  # there is nothing to wait for
         elif container.process is not None:
@@ -276,9 +298,14 @@ class Attach(Command):
         if stdin is not None:
             stdin.close()
 
-    def _stdin(self) -> Stdin | None:
+    def _stdin(self) -> Stdin | Terminal | None:
         container = self._container
-        return container.stdin if container is not None and container.config.stdin else None
+        if container is None or not container.config.stdin:
+            return None
+        return container.terminal or container.stdin
+
+    def _terminal(self) -> Terminal | None:
+        return self._container.terminal if self._container is not None else None
 
     def _succeed(self, reason: str) -> None:
         """End it, once; what the container has ended with is nobody's business."""

@@ -28,6 +28,7 @@ from fakecri.core.tools import (
     squeezing,
     stats,
     streams,
+    stty,
     sums,
     terminals,
 )
@@ -57,6 +58,7 @@ TOOLS: Mapping[str, Applet] = {
     **squeezing.COMMANDS,
     **stats.COMMANDS,
     **streams.COMMANDS,
+    **stty.COMMANDS,
     **sums.COMMANDS,
     **terminals.COMMANDS,
 }

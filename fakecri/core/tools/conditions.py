@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from fakecri.core.applets import Applet, Refusal, Surroundings
 from fakecri.core.processes import Process
+from fakecri.core.terminals import terminal_of
 from fakecri.core.views import Stat
 
 _WRONG = 2
@@ -146,7 +147,7 @@ class _Reader:
         if operator in {"-n", "-z"}:
             return bool(word) == (operator == "-n")
         if operator == "-t":
-            return self.process.spec.tty and _number(word) in range(3)
+            return _is_terminal(self.process, _number(word))
         if operator in {"-r", "-w", "-x"}:
             return self.process.files.access(word, operator[1])
         stat = self.stat(word, follow=operator not in {"-h", "-L"})
@@ -160,6 +161,11 @@ class _Reader:
             return self.process.files.stat(path, follow=follow)
         except OSError:
             return None
+
+
+def _is_terminal(process: Process, number: int) -> bool:
+    streams = (process.stdin, process.stdout, process.stderr)
+    return number in range(3) and terminal_of(streams[number]) is not None
 
 
 def _number(word: str) -> int:

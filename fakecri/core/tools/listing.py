@@ -9,6 +9,7 @@ from fakecri.core.dates import format_date
 from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import SECOND_NS, Waits
+from fakecri.core.terminals import terminal_of
 from fakecri.core.tools.modes import shown
 from fakecri.core.tools.words import (
     Owners,
@@ -60,11 +61,12 @@ class _Listing:
             self.letters.add("l")
         self.files = process.files
         self.owners = Owners(process, surroundings)
-        self.width = _WIDTH
+        terminal = terminal_of(process.stdout)
+        self.width = terminal.columns if terminal else _WIDTH
         self.status = 0
         self.is_first = True
         layouts = [each for each in letters if each in "1Cxl\xff"]
-        columns = layouts[-1] if layouts else "C" if process.spec.tty else "1"
+        columns = layouts[-1] if layouts else "C" if terminal else "1"
         self.is_single = "l" in self.letters or columns not in "Cx"
         self.is_across = columns == "x"
         self.sorting = next((each for each in reversed(letters) if each in "SXvt"), "")

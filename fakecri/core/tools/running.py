@@ -8,6 +8,7 @@ from fakecri.core.dates import format_date
 from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import SECOND_NS, Waits
+from fakecri.core.terminals import terminal_of
 from fakecri.core.tools.words import (
     encoded,
     run_instead,
@@ -77,7 +78,7 @@ def ignore_hangup(process: Process, surroundings: Surroundings) -> Waits[int] | 
     if not words:
         raise UsageError
     process.ignore(signals.NUMBERS["HUP"])
-    if process.spec.tty:
+    if terminal_of(process.stdout):
         process.error(b"nohup: appending output to nohup.out\n")
         try:
             process.stdout = process.files.open("nohup.out", "a", 0o600)
@@ -110,9 +111,12 @@ def change_niceness(process: Process, surroundings: Surroundings) -> Waits[int] 
 
 def start_session(process: Process, surroundings: Surroundings) -> Waits[int] | int | None:
     """`setsid`."""
-    words = read_options(process.spec.argv, "c", leading=True).operands
+    options = read_options(process.spec.argv, "c", leading=True)
+    words = options.operands
     if not words:
         raise UsageError
+    process.group = process.pid
+    process.terminal = terminal_of(process.stdin) if options.letters & {"c"} else None
     return run_instead(process, surroundings, words)
 
 

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from fakecri.core.applets import Applet, Refusal, Surroundings
 from fakecri.core.options import UsageError, read_options
 from fakecri.core.processes import Process
+from fakecri.core.rootfs.dev import PTS_MAJOR
 from fakecri.core.scheduler import Waits
+from fakecri.core.terminals import terminal_of
 from fakecri.core.tools.census import Seen, memory_kib, number_of, visible
 from fakecri.core.tools.facts import cpu_count, load_averages, memory_facts
 from fakecri.core.tools.running import duration_ns
@@ -39,6 +41,11 @@ class _Column(NamedTuple):
     width: int
     value: Callable[[_View, Seen], str]
     is_right: bool = False
+
+
+def _terminal(process: Process) -> str:
+    terminal = process.terminal
+    return f"{PTS_MAJOR},{terminal.number}" if terminal else "?"
 
 
 def _time(seconds: int) -> str:
@@ -74,27 +81,27 @@ _COLUMNS: Mapping[str, _Column] = {
     "rgroup": _Column("RGROUP", 8, lambda v, s: v.owners.group(s.process.spec.user.gid)[:8]),
     "ruser": _Column("RUSER", 8, lambda v, s: v.owners.user(s.process.spec.user.uid)[:8]),
     "time": _Column("TIME", 5, lambda _, s: _time(_cpu_s(s))),
-    "tty": _Column("TT", 6, lambda _, s: "136,0" if s.process.spec.tty else "?"),
+    "tty": _Column("TT", 6, lambda _, s: _terminal(s.process)),
     "vsz": _Column("VSZ", 4, lambda v, s: v.memory(s, "VmSize")),
     "sid": _Column("SID", 5, lambda _, s: str(s.number), is_right=True),
     "stat": _Column("STAT", 4, lambda v, s: v.state(s)),
     "rss": _Column("RSS", 4, lambda v, s: v.memory(s, "VmRSS")),
 }
 _DEFAULT = "pid,user,time,args"
-_PLACES = 80
 
 
 def show_processes(process: Process, surroundings: Surroundings) -> int:
     """`ps`. The options of another ps, such as `aux` and `-ef`, are ignored as busybox does."""
     argv = [each for each in process.spec.argv if not re.fullmatch(r"-?[aAuxdefglwW]+", each)]
     options = read_options(argv, "o:aAdefTlw")
+    terminal = terminal_of(process.stdout)
     columns = _columns(",".join(options.values("o")) or _DEFAULT)
     view = _View(process, Owners(process, surroundings))
     say(process, _line([each.heading for each in columns], columns, is_heading=True))
     for seen in visible(process):
         words = [each.value(view, seen) for each in columns]
         line = _line(words, columns)
-        say(process, line[:_PLACES] if process.spec.tty else line)
+        say(process, line[: terminal.columns] if terminal else line)
     return 0
 
 
