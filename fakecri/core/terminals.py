@@ -221,7 +221,7 @@ class Terminal:
     def arrival(
         self, within_ns: int | None = None, other: Future[None] | None = None
     ) -> Waits[None]:
-        """Wait until there may be something to read, that much time has passed or `other` is done."""
+        """Wait until there may be something to read, so much time has passed or `other` is."""
         if self._arrived.done:
             self._arrived = Future(self.scheduler)
         futures = [self._arrived, *([other] if other else [])]

@@ -142,12 +142,12 @@ def test_output_of_a_container_with_a_terminal_is_in_its_log(streams: Streams) -
     stream.write(b"typed\r")
     shows(stream, b"typed\r\ntyped\r\n")
     log = streams.cri.files.read(f"{LOGS}/main/0.log").decode()
-    lines = [line.split(" ", 1)[1] for line in log.split("\n")[:-1]]
+    lines = [line.split(" ", 1)[1] for line in log.splitlines()]
     assert lines == [
-        "stdout F out\r",
-        "stdout F err\r",
-        "stdout F typed\r",
-        "stdout F typed\r",
+        "stdout F out",
+        "stdout F err",
+        "stdout F typed",
+        "stdout F typed",
     ]
 
 
