@@ -108,7 +108,7 @@ class StreamingServer:
 
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
-        await self._come_up()
+        await self._listen()
         self._follower = Follower(self._host, self._go_down, self._come_up)
 
     async def _close(self) -> None:
@@ -118,19 +118,18 @@ class StreamingServer:
             self._tick_handle.cancel()
 
     async def _come_up(self) -> None:
-        if self._listener is not None:
-            return
         try:
-            real = _listen(self._address)
+            await self._listen()
         except UnusableAddress:
-            if self._address.port == self._asked.port:
-                raise
             _LOG.exception("cannot serve streams any longer")
-            return
-        self._address = TcpAddress(self._address.host, real.getsockname()[1])
-        self._listener = await self._loop.create_server(
-            self._new_wire, sock=real, backlog=BACKLOG, ssl=self._tls
-        )
+
+    async def _listen(self) -> None:
+        if self._listener is None:
+            real = _bound(self._address)
+            self._address = TcpAddress(self._address.host, real.getsockname()[1])
+            self._listener = await self._loop.create_server(
+                self._new_wire, sock=real, backlog=BACKLOG
+            )
 
     async def _go_down(self) -> None:
         listener, self._listener = self._listener, None
@@ -142,7 +141,7 @@ class StreamingServer:
             await asyncio.sleep(0)
 
     def _new_wire(self) -> Wire:
-        return Wire(self._host, self._loop, _converse, self._changed)
+        return Wire(self._host, self._loop, _converse, self._changed, self._tls)
 
     def _changed(self, wire: Wire) -> None:
         if wire.gone:
@@ -206,7 +205,7 @@ def tls_context(certificate: str | Path, key: str | Path) -> ssl.SSLContext:
     return context
 
 
-def _listen(address: TcpAddress) -> socket.socket:
+def _bound(address: TcpAddress) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -28,11 +29,14 @@ class Wire(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         converse: Callable[[World, Callable[[], None]], Conversation],
         changed: "Callable[[Wire], None]",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """`converse` gets what is to be called when something is to be sent.
 
         `changed` is called when the connection is there, has moved on, and is gone.
         """
+        self._tls = tls
+        self._handshake: asyncio.Task[None] | None = None
         self.gone = False
         self.heard_at = loop.time()
         """When the client has said something last, by the loop's clock."""
@@ -73,8 +77,24 @@ class Wire(asyncio.Protocol):
         """Begin."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # it is a socket's
         self._transport = transport
-        transport.set_write_buffer_limits(high=WINDOW)
+        if self._tls is not None:
+            # Nothing of it is for us before it is encrypted.
+            transport.pause_reading()
+            self._handshake = self._loop.create_task(self._encrypt(transport, self._tls))
+        else:
+            transport.set_write_buffer_limits(high=WINDOW)
         self._changed(self)
+
+    async def _encrypt(self, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        encrypted = None
+        with suppress(OSError):  # whoever speaks no TLS
+            encrypted = await self._loop.start_tls(transport, self, tls, server_side=True)
+        if encrypted is None or transport.is_closing():
+            self.connection_lost(None)  # which nobody else tells
+            return
+        encrypted.set_write_buffer_limits(high=WINDOW)
+        self._transport, self._handshake = encrypted, None
+        self._pump()  # something may have come behind the handshake
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came, and read no more while there is enough."""
@@ -97,12 +117,17 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002  # gone is gone
         """Let go of what the connection was for."""
+        if self.gone:
+            return
         self.gone = True
-        if self._lingering is not None:
-            self._lingering.cancel()
-        with self._host.turn():
-            self._conversation.hang_up()
-        self._changed(self)
+        for pending in (self._lingering, self._handshake):
+            if pending is not None:
+                pending.cancel()
+        try:
+            with self._host.turn():
+                self._conversation.hang_up()
+        finally:
+            self._changed(self)
 
     def abort(self, *, reset: bool = False) -> None:
         """Break off; with `reset` the client sees that it was no ordinary end."""
@@ -118,11 +143,14 @@ class Wire(asyncio.Protocol):
 
     def _pump(self) -> None:
         transport = self._transport
-        if transport is None or transport.is_closing() or self._lingering is not None:
+        if transport is None or transport.is_closing() or self._handshake or self._lingering:
             return
         self._pumping = True
         try:
             self._write_all(transport)
+        except BaseException:
+            transport.abort()
+            raise
         finally:
             self._pumping = False
         self._changed(self)
