@@ -71,7 +71,7 @@ class SpdyCommand:
         """Return what is to be sent next."""
         session = self._session
         self._proceed()
-        while self._size < OUTPUT and (parcel := session.take()) is not None:
+        while self._size < OUTPUT and (parcel := session.take(OUTPUT)) is not None:
             self._deliver(parcel)
         if session.ended and not (session.readable or self._parted or self._given_up):
             self._parted = True

@@ -65,7 +65,7 @@ class Channels(ABC):
         """Return what is to be sent next."""
         self._proceed()
         while self._messages.held < WINDOW:
-            parcel = self._session.take()
+            parcel = self._session.take(WINDOW)
             if parcel is None:
                 self._follow()
                 break

@@ -30,7 +30,7 @@ class Messages:
         self._as_pipe = as_pipe
         self._decoder = FrameDecoder(client=False)
         self._encoder = FrameProtocol(client=False, extensions=[])
-        self._output = bytearray()
+        self._output: list[bytes | bytearray] = []
         self._pieces: list[bytes] = []
         self._size = 0
 
@@ -45,7 +45,7 @@ class Messages:
             try:
                 frame = self._decoder.process_buffer()
             except ParseFailed as error:
-                self._output += self._encoder.close(error.code)
+                self._output.append(self._encoder.close(error.code))
                 self.close()
                 return None
             if self._is_too_big(frame):
@@ -66,18 +66,18 @@ class Messages:
     @property
     def held(self) -> int:
         """Bytes that wait to be taken."""
-        return len(self._output)
+        return sum(map(len, self._output))
 
     def send(self, message: bytes | str) -> None:
         """Have a message sent, as binary or as text."""
         if not self.over:
-            self._output += self._encoder.send_data(message)
+            self._output.append(self._encoder.send_data(message))
 
     def close(self) -> None:
         """Have the end sent. Harmless at the end."""
         if not self.over:
             self.drop()
-            self._output += self._encoder.close(CloseReason.NORMAL_CLOSURE)
+            self._output.append(self._encoder.close(CloseReason.NORMAL_CLOSURE))
 
     def drop(self) -> None:
         """End it without a word."""
@@ -86,8 +86,8 @@ class Messages:
 
     def take(self) -> bytes:
         """Return what is to be sent."""
-        output, self._output = bytes(self._output), bytearray()
-        return output
+        output, self._output = self._output, []
+        return b"".join(output)
 
     def _is_too_big(self, frame: Frame | None) -> bool:
         if self._as_pipe:
@@ -100,7 +100,7 @@ class Messages:
         if frame.opcode is Opcode.CLOSE:
             self.close()
         elif frame.opcode is Opcode.PING and isinstance(frame.payload, bytes):
-            self._output += self._encoder.pong(frame.payload)
+            self._output.append(self._encoder.pong(frame.payload))
 
     def _joined(self, frame: Frame) -> bytes | None:
         """Return a message with this last piece; None: there is more to come."""

@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from fakecri.core.world import World
 from fakecri.host import Host
@@ -47,7 +48,8 @@ class Wire(asyncio.Protocol):
         self._lingering: asyncio.TimerHandle | None = None
         self._writable = True
         self._poked = False
-        self._pumping = False
+        self._at_it = False
+        """Whether it is ourselves who have the world."""
         with host.turn() as world:
             self._conversation = converse(world, self.poke)
 
@@ -66,10 +68,9 @@ class Wire(asyncio.Protocol):
         if self._poked:
             return
         self._poked = True
-        if self._pumping and _running_loop() is self._loop:
-            return  # it looks again anyway
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._pump)
+        if not self._at_it:  # else it is looked again anyway
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._pump)
 
     # What the event loop tells us.
 
@@ -101,9 +102,10 @@ class Wire(asyncio.Protocol):
         if self._lingering is not None:
             return
         self.heard_at = self._loop.time()
-        self._pumping = True
         with self._host.turn():
+            self._at_it = True
             self._conversation.feed(data)
+        self._at_it = False
         self._pump()
 
     def pause_writing(self) -> None:
@@ -145,14 +147,11 @@ class Wire(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing() or self._handshake or self._lingering:
             return
-        self._pumping = True
         try:
             self._write_all(transport)
         except BaseException:
             transport.abort()
             raise
-        finally:
-            self._pumping = False
         self._changed(self)
 
     def _write_all(self, transport: asyncio.Transport) -> None:
@@ -161,11 +160,13 @@ class Wire(asyncio.Protocol):
                 return
             self._poked = False
             with self._host.turn():
+                self._at_it = True
                 conversation = self._conversation
                 content = conversation.take()
                 ended, cut, full = conversation.ended, conversation.cut, conversation.full
+            self._at_it = False
             if cut:
-                self.abort(reset=True)
+                self._loop.call_soon(partial(self.abort, reset=True))
             elif content:
                 transport.write(content)
             elif ended:
@@ -183,15 +184,12 @@ class Wire(asyncio.Protocol):
 
     def _finish(self, transport: asyncio.Transport) -> None:
         self._lingering = self._loop.call_later(LINGER_S, transport.close)
+        # Not at once: who calls may be the transport, which would then end itself once more.
+        self._loop.call_soon(self._end, transport)
+
+    def _end(self, transport: asyncio.Transport) -> None:
         transport.resume_reading()
         if transport.can_write_eof():
             transport.write_eof()
         else:
             transport.close()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
