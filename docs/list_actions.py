@@ -8,7 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-from fakecri.core.faults.kinds import KINDS, Kind, Parameter, Type
+from fakecri.core.faults.kinds import KINDS, Kind
+from fakecri.core.faults.parameters import Parameter, Type
 
 PAGE = Path(__file__).with_name("fault_actions.md")
 SECTION = re.compile(r"(<!-- actions: made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)

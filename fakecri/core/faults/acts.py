@@ -61,7 +61,11 @@ def _work(
 @contextmanager
 def _cancel_policy(call: "Call", shots: Sequence[Shot]) -> Iterator[None]:
     """While there is work to abort, finish or leak, a rule chooses which; then, as ever."""
-    policies = [shot for shot in shots if shot.term.action.name == "cancel"]
+    policies = [
+        shot
+        for shot in shots
+        if shot.term.action.name == "cancel" and shot.term.phase is Phase.DURING
+    ]
     usual = call.on_cancel
     for shot in policies:
         call.on_cancel = type(usual)(shot.term.action.arguments[0])

@@ -4,20 +4,28 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from fakecri.core.faults.conditions import read_conditions
-from fakecri.core.faults.kinds import KINDS, Parameter, Type
+from fakecri.core.faults.fits import find_misfit
+from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.parameters import Parameter, Type, is_required, listed
 from fakecri.core.faults.printing import PATH
 from fakecri.core.faults.reading import Reader, RuleError
-from fakecri.core.faults.rules import Value
+from fakecri.core.faults.rules import Phase, Value
+from fakecri.core.faults.targets import expanded
 from fakecri.errors import Code
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
 """A text that needs no quotes."""
 
 
-def read_arguments(reader: Reader, name: str, targets: tuple[str, ...]) -> tuple[Value, ...]:
+def read_arguments(
+    reader: Reader, name: str, phase: Phase, targets: tuple[str, ...]
+) -> tuple[Value, ...]:
     """Read what stands in the parentheses of an action, if it has any."""
-    forms = KINDS[name].all_forms
-    takes = f"{name} takes {' or '.join(map(_listed, forms))}"
+    fitting = [rpc for rpc in expanded(targets) if not find_misfit(name, phase, rpc)]
+    forms = tuple(
+        dict.fromkeys(form for rpc in fitting for form in KINDS[name].forms_for(phase, rpc))
+    )
+    takes = f"{name} takes {listed(forms)}"
     if not reader.take("("):
         if not any(_suffices((), each) for each in forms):
             raise reader.error(f"{takes}, not nothing")
@@ -47,7 +55,7 @@ def _form(
         if not rest:
             raise reader.error(takes)
         values += _argument(reader, rest, targets)
-    if any(_is_required(each) for each in rest):
+    if any(is_required(each) for each in rest):
         raise reader.error(takes, reader.at - 1)
     return tuple(values)
 
@@ -72,22 +80,7 @@ def _argument(reader: Reader, rest: list[Parameter], targets: tuple[str, ...]) -
 
 
 def _suffices(values: Sequence[Value], form: Sequence[Parameter]) -> bool:
-    return not any(_is_required(each) for each in form[len(values) :])
-
-
-def _is_required(parameter: Parameter) -> bool:
-    return parameter.default is None and not parameter.optional
-
-
-def _listed(parameters: Sequence[Parameter]) -> str:
-    """Return the parameters as a person would say them."""
-    if not parameters:
-        return "no arguments"
-    words = [
-        each.name if _is_required(each) else f"[{each.name}]"  # as in a synopsis
-        for each in parameters
-    ]
-    return f"({', '.join(words)})"
+    return not any(is_required(each) for each in form[len(values) :])
 
 
 def _what(parameter: Parameter) -> str:

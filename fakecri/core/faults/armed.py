@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fakecri.core.faults.kinds import find_misfit
+from fakecri.core.faults.fits import find_misfit, find_mismatch
 from fakecri.core.faults.misses import Calls, Requirement, births, closest, counted
 from fakecri.core.faults.printing import term_text, text_of
 from fakecri.core.faults.quick import Refusal, refusal
@@ -67,6 +67,7 @@ class Armed:
             rpc
             for rpc in self.rpcs
             if not find_misfit(term.action.name, term.phase, rpc)
+            and not find_mismatch(term.action, term.phase, rpc)
             and (RPCS[rpc].streams or not streams_only)
         )
 

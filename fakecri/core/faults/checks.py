@@ -4,14 +4,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 from fakecri.core.faults.details import encoded_details
-from fakecri.core.faults.kinds import find_misfit, named_arguments
+from fakecri.core.faults.fits import find_misfit, find_mismatch
+from fakecri.core.faults.kinds import is_session, named_arguments
 from fakecri.core.faults.paths import FieldPath, PathError, parse_path
+from fakecri.core.faults.patterns import glob_matcher
 from fakecri.core.faults.rules import Action, Duration, Phase, Value
 from fakecri.core.faults.targets import expanded
 from fakecri.errors import Code, UsageError
 from fakecri.rpcs import RPCS
+
+PROTOCOLS = (
+    *("v5.channel.k8s.io", "v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io"),
+    *("channel.k8s.io", "v4.base64.channel.k8s.io", "base64.channel.k8s.io"),
+    *("portforward.k8s.io", "SPDY/3.1+portforward.k8s.io"),
+)
+"""The subprotocols of sessions."""
 
 LARGEST_PAD = 64 * 1024 * 1024
 """Four times what runtimes and their clients take."""
@@ -34,6 +44,7 @@ class ArgumentError(UsageError):
 def check_arguments(action: Action, phase: Phase, targets: Sequence[str]) -> None:
     """Raise ArgumentError where an action could not do what it says to the RPCs of a rule."""
     named = named_arguments(action)
+    _check_forms(action, phase, targets)
     _check_durations(action)
     check = _CHECKS.get(action.name)
     if check is not None:
@@ -44,6 +55,15 @@ def check_arguments(action: Action, phase: Phase, targets: Sequence[str]) -> Non
         _check_future(named, _responses(action, phase, targets))
     if named.get("kind") not in {None, "ANY"}:
         _require_events(targets)
+
+
+def _check_forms(action: Action, phase: Phase, targets: Sequence[str]) -> None:
+    """Refuse what an RPC that is named does not take, or none that a word stands for."""
+    fitting = [rpc for rpc in expanded(targets) if not find_misfit(action.name, phase, rpc)]
+    complaints = {rpc: find_mismatch(action, phase, rpc) for rpc in fitting}
+    named = [complaint for rpc, complaint in complaints.items() if complaint and rpc in targets]
+    if named or (fitting and all(complaints.values())):
+        raise ArgumentError(next(iter(named or complaints.values())))
 
 
 def _check_durations(action: Action) -> None:
@@ -66,7 +86,10 @@ def _at_least(name: str, place: int, least: int = 1) -> Callable[[Named], None]:
 
 
 def _check_error(named: Named) -> None:
-    code, details = named["code"], named["details"]
+    status = named.get("http_status")
+    if status is not None and not 300 <= _whole(named, "http_status") < 600:  # noqa: PLR2004  # as HTTP has them
+        raise ArgumentError(f"expected a status of HTTP from 300 to 599, not {status}")
+    code, details = named.get("code"), named.get("details")
     if code is Code.OK:
         raise ArgumentError("OK is the code of no error")
     if details and isinstance(code, Code):
@@ -101,7 +124,25 @@ def _check_pad(named: Named) -> None:
 
 
 def _check_some(named: Named) -> None:
-    _at_least("n", 1 if "kind" in named else 0)(named)
+    if "n" in named:
+        _at_least("n", 1 if "kind" in named else 0)(named)
+    _check_bytes(named)
+
+
+def _check_bytes(named: Named) -> None:
+    if "bytes" in named:
+        _at_least("bytes", 1 if "channel" in named else 0)(named)
+
+
+def _check_idle(named: Named) -> None:
+    if not _ns(named["duration"]):
+        raise ArgumentError("expected a duration above 0")
+
+
+def _check_only(named: Named) -> None:
+    pattern = str(named.get("protocols", "*"))
+    if not any(map(glob_matcher(pattern), PROTOCOLS)):
+        raise ArgumentError(f"no protocol is called {pattern}: {', '.join(PROTOCOLS)}")
 
 
 _CHECKS: Mapping[str, Callable[[Named], None]] = {
@@ -116,18 +157,27 @@ _CHECKS: Mapping[str, Callable[[Named], None]] = {
     "serial": _at_least("workers", 1),
     "slow": _at_least("bytes_per_s", 0),
     "slice": _at_least("bytes", 0),
+    "stall": _check_bytes,
+    "reset": _check_bytes,
+    "idle": _check_idle,
+    "only": _check_only,
 }
 
 
 def _responses(
     action: Action, phase: Phase, targets: Sequence[str]
 ) -> list[tuple[str, Descriptor]]:
-    """Return the RPCs on which the action can act, with what they answer."""
+    """Return the RPCs on which the action can act, with what it changes there."""
     return [
-        (rpc, cast("Descriptor", RPCS[rpc].response.DESCRIPTOR))
+        (rpc, cast("Descriptor", _changed(phase, rpc).DESCRIPTOR))
         for rpc in expanded(targets)
         if not find_misfit(action.name, phase, rpc)
     ]
+
+
+def _changed(phase: Phase, rpc: str) -> type[Message]:
+    """Return what an action changes: the answer, or what a session was asked to be."""
+    return RPCS[rpc].request if is_session(phase, rpc) else RPCS[rpc].response
 
 
 def _check_path(action: Action, phase: Phase, targets: Sequence[str]) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from fakecri.core.faults.arguments import read_arguments
 from fakecri.core.faults.checks import ArgumentError, check_arguments
 from fakecri.core.faults.conditions import read_conditions
-from fakecri.core.faults.kinds import KINDS, default_phase, find_misfit
+from fakecri.core.faults.fits import find_misfit
+from fakecri.core.faults.kinds import KINDS, default_phase, is_session
 from fakecri.core.faults.printing import text_of
 from fakecri.core.faults.reading import Reader, RuleError, similar
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, Value, When
@@ -99,7 +100,9 @@ def _term(reader: Reader, targets: tuple[str, ...]) -> Term:
     _check_fit(reader, name, acts_in, targets, at if phase else action_at)
     if on_messages and acts_in not in (Phase.REPLY, Phase.STREAM):
         raise reader.error(f"at is for messages of streams; {name} acts {acts_in.value} a call", at)
-    action = Action(name, read_arguments(reader, name, targets))
+    if on_messages and all(is_session(acts_in, rpc) for rpc in expanded(targets)):
+        raise reader.error("at is for messages of streams; a session has none", at)
+    action = Action(name, read_arguments(reader, name, acts_in, targets))
     try:
         check_arguments(action, acts_in, targets)
     except ArgumentError as error:

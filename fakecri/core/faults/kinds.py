@@ -6,42 +6,12 @@ The grammar reads this table to tell a rule from a mistake; `actions` does what 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 
-from fakecri.core.faults.rules import Action, Duration, Phase, Value
+from fakecri.core.faults.parameters import Parameter, Type, takes
+from fakecri.core.faults.rules import Action, Phase, Value
 from fakecri.core.faults.targets import WORDS
 from fakecri.errors import Code
 from fakecri.rpcs import RPCS
-
-
-class Type(Enum):
-    """What an argument is."""
-
-    CODE = "a status code"
-    TEXT = "a text"
-    INT = "a whole number"
-    NUMBER = "a number"
-    DURATION = "a duration"
-    WORD = "a word"
-    """One of the parameter's `words`; any where it has none. Likewise a code."""
-    PATH = "a path of fields"
-    """`status.network.ip`, `conditions[0].status`, `items[*].labels.app`."""
-    LITERAL = "a text, a number, or true or false"
-    """Whatever a field can be set to."""
-    SELECTOR = "conditions"
-    """`container=app, state=exited`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One argument of an action; required where it has no `default`."""
-
-    name: str
-    type: Type
-    default: Value | None = None
-    words: tuple[str, ...] = ()
-    optional: bool = False
-    """May be missing although there is no default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +30,35 @@ class Kind:
     rpcs: frozenset[str] | None = None
     """For which RPCs it is; None: for all that `streams` leaves."""
     does: str = ""
-    """What it does, in a sentence for the docs."""
+    """What it does, in a few words for the docs."""
+    sessions: frozenset[str] = frozenset()
+    """Of Exec, Attach and PortForward: on whose sessions it acts, in phase stream."""
+    session_forms: tuple[tuple[Parameter, ...], ...] | None = None
+    """Its lists of parameters there; None: the same ones as elsewhere."""
+    session_does: str = ""
+    """What it does there, or what more there is to say of it."""
+
+    @property
+    def all_phases(self) -> tuple[Phase, ...]:
+        """Where it may act, on calls or on sessions."""
+        more = (Phase.STREAM,) if self.sessions and Phase.STREAM not in self.phases else ()
+        return (*self.phases, *more)
+
+    @property
+    def call_forms(self) -> tuple[tuple[Parameter, ...], ...]:
+        """Every list of parameters that it takes for what is no session."""
+        return (self.parameters, *self.forms) if self.phases else ()
 
     @property
     def all_forms(self) -> tuple[tuple[Parameter, ...], ...]:
         """Every list of parameters that it takes, the first one first."""
-        return (self.parameters, *self.forms)
+        return (*self.call_forms, *(self.session_forms or ()))
+
+    def forms_for(self, phase: Phase, rpc: str) -> tuple[tuple[Parameter, ...], ...]:
+        """Return the lists of parameters that it takes in this phase of an RPC."""
+        if is_session(phase, rpc) and self.session_forms is not None:
+            return self.session_forms
+        return self.call_forms
 
 
 def default_phase(name: str, *, on_messages: bool) -> Phase:
@@ -73,59 +66,27 @@ def default_phase(name: str, *, on_messages: bool) -> Phase:
 
     `on_messages`: it has a trigger for messages of a stream (`at 2`).
     """
-    phases = KINDS[name].phases
+    phases = KINDS[name].all_phases
     if on_messages and Phase.STREAM in phases:
         return Phase.STREAM
     return phases[0]
 
 
-def find_misfit(name: str, phase: Phase, rpc: str) -> str:
-    """Return why an action cannot act in this phase of an RPC, or nothing."""
-    kind = KINDS[name]
-    if phase not in kind.phases:
-        words = ", ".join(each.value for each in kind.phases)
-        return f"{name} acts in these phases: {words}; not in {phase.value}"
-    streams = RPCS[rpc].streams
-    if phase is Phase.STREAM and not streams:
-        return f"{name} in phase stream is for RPCs that stream, and {rpc} does not"
-    if kind.streams is not None and kind.streams is not streams:
-        return f"{name} is for RPCs that {'stream' if kind.streams else 'do not stream'}, not {rpc}"
-    if kind.rpcs is not None and rpc not in kind.rpcs:
-        return f"{name} makes no sense for {rpc}"
-    return ""
+def is_session(phase: Phase, rpc: str) -> bool:
+    """Whether a term acts on what is behind the URL that an RPC answers with."""
+    return phase is Phase.STREAM and rpc in URLS
 
 
 def named_arguments(action: Action) -> dict[str, Value | None]:
     """Return the arguments of an action by their names, with the defaults of those left out."""
     forms = KINDS[action.name].all_forms
-    parameters = next((each for each in forms if _takes(each, action)), forms[0])
+    parameters = next((each for each in forms if takes(each, action)), forms[0])
     given = (*action.arguments, *(None,) * len(parameters))
     return {
         parameter.name: parameter.default if value is None else value
         for parameter, value in zip(parameters, given, strict=False)
     }
 
-
-def _takes(parameters: tuple[Parameter, ...], action: Action) -> bool:
-    """Whether the first argument is what these parameters begin with."""
-    if not action.arguments or not parameters:
-        return not action.arguments
-    first, parameter = action.arguments[0], parameters[0]
-    expected = _PYTHON[parameter.type]
-    return isinstance(first, expected) and (not parameter.words or first in parameter.words)
-
-
-_PYTHON: Mapping[Type, tuple[type, ...]] = {
-    Type.CODE: (Code,),
-    Type.TEXT: (str,),
-    Type.INT: (int,),
-    Type.NUMBER: (int, float),
-    Type.DURATION: (Duration,),
-    Type.WORD: (str,),
-    Type.PATH: (str,),
-    Type.LITERAL: (str, int, float, bool),
-    Type.SELECTOR: (tuple,),
-}
 
 _BEFORE, _DURING, _AFTER, _STREAM = Phase.BEFORE, Phase.DURING, Phase.AFTER, Phase.STREAM
 _ANYWHERE = (_BEFORE, _DURING, _AFTER)
@@ -139,9 +100,11 @@ def _named(names: Iterable[str]) -> frozenset[str]:
 
 _WRITES = _named(WORDS["writes"])
 _ANSWERING = _named(("RunPodSandbox", "CreateContainer", "RestorePod", "ExecSync"))
-_URLS = _named(("Exec", "Attach", "PortForward"))
-_LATE = _WRITES - _ANSWERING - _URLS
-_TWICE = _WRITES - _URLS
+_COMMANDS = _named(("Exec", "Attach"))
+URLS = _COMMANDS | {"PortForward"}
+"""The RPCs that answer with a URL, behind which there is a session."""
+_LATE = _WRITES - _ANSWERING - URLS
+_TWICE = _WRITES - URLS
 _FILTERED = _named(
     name for name, rpc in RPCS.items() if "filter" in rpc.request.DESCRIPTOR.fields_by_name
 )
@@ -173,13 +136,27 @@ _TEXT = Parameter("text", Type.TEXT, "")
 _SOME = ((_word("kind", *_EVENT_KINDS), _COUNT),)
 """The other form of what acts on messages: those of a kind."""
 
+CHANNELS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_COMMANDS, ("stdin", "stdout", "stderr", "error", "resize")),
+    "PortForward": ("data", "error"),
+}
+"""What flows through a session, by its RPC."""
+_CHANNEL = _word("channel", *dict.fromkeys(each for names in CHANNELS.values() for each in names))
+_BYTES = Parameter("bytes", Type.INT)
+_FEW_BYTES = Parameter("bytes", Type.INT, optional=True)
+
 KINDS: Mapping[str, Kind] = {
-    "off": Kind((*_ON_THE_WAY, *_REPLY, *_WIRE), does="nothing: the call goes on as it is"),
+    "off": Kind(
+        (*_ON_THE_WAY, *_REPLY, *_WIRE), sessions=URLS, does="nothing: the call goes on as it is"
+    ),
     "error": Kind(
         _ON_THE_WAY,
         (_CODE, _TEXT, Parameter("details", Type.TEXT, optional=True)),
         ends=True,
+        sessions=URLS,
+        session_forms=((_CODE, _TEXT), (Parameter("http_status", Type.INT), _TEXT)),
         does="answers with a status; in phase after the work is done all the same",
+        session_does="answers so instead of the upgrade",
     ),
     "delay": Kind(
         _ON_THE_WAY,
@@ -189,7 +166,9 @@ KINDS: Mapping[str, Kind] = {
             (_word("law", "lognormal"), _span("median"), Parameter("sigma", Type.NUMBER)),
             (_word("law", "ramp"), _span("first"), _span("last"), Parameter("calls", Type.INT)),
         ),
+        sessions=URLS,
         does="lets virtual time pass; in phase stream, before each message",
+        session_does="before the upgrade is answered",
     ),
     "hang": Kind(
         _ANYWHERE,
@@ -197,8 +176,17 @@ KINDS: Mapping[str, Kind] = {
         ends=True,
         does="never answers, until the client goes; `deadline`: answers at once with what the "
         "client would see then",
+        sessions=URLS,
+        session_forms=((),),
+        session_does="never answers the upgrade",
     ),
-    "gate": Kind(_ANYWHERE, (_word("name"),), does="holds the call until the gate is released"),
+    "gate": Kind(
+        _ANYWHERE,
+        (_word("name"),),
+        sessions=URLS,
+        does="holds the call until the gate is released",
+        session_does="holds the answer to the upgrade",
+    ),
     "lost": Kind(
         (_AFTER,),
         (_word("deadline", "deadline", optional=True),),
@@ -223,9 +211,18 @@ KINDS: Mapping[str, Kind] = {
         (_DURING,),
         (_word("policy", "abort", "finish", "leak"),),
         streams=False,
+        sessions=frozenset({"Exec"}),
+        session_forms=((_word("policy", "abort", "finish"),),),
         does="chooses what becomes of the work when the client goes half-way",
+        session_does="`finish`: the process outlives its client",
     ),
-    "set": Kind(_REPLY, (_PATH, Parameter("value", Type.LITERAL)), does="sets a field"),
+    "set": Kind(
+        _REPLY,
+        (_PATH, Parameter("value", Type.LITERAL)),
+        sessions=URLS,
+        does="sets a field",
+        session_does="of the request, when its URL is used",
+    ),
     "unset": Kind(_REPLY, (_PATH,), does="clears a field, or removes a key or an item"),
     "shift": Kind(_REPLY, (_PATH, _span()), does="adds to a number of nanoseconds that is not 0"),
     "omit": Kind(_REPLY, (_SELECTOR,), rpcs=_LISTED, does="leaves items out of a list"),
@@ -245,14 +242,28 @@ KINDS: Mapping[str, Kind] = {
     "end": Kind(
         (_STREAM,), (Parameter("code", Type.CODE, optional=True), _TEXT), does="ends a stream"
     ),
-    "drop": Kind((_STREAM,), (_COUNT,), forms=_SOME, does="loses messages: the first n, or all"),
+    "drop": Kind(
+        (_STREAM,),
+        (_COUNT,),
+        forms=_SOME,
+        sessions=URLS,
+        session_forms=((_CHANNEL, _FEW_BYTES),),
+        does="loses messages: the first n, or all",
+        session_does="loses what a channel carries, behind so many bytes",
+    ),
     "dup": Kind((_STREAM,), (_COUNT,), forms=_SOME, does="sends messages two times"),
     "reorder": Kind(
         (_STREAM,),
         (Parameter("window", Type.INT, optional=True),),
         does="swaps a message with the next one, or mixes each `window` of them",
     ),
-    "stall": Kind((_STREAM,), does="sends nothing more; the connection stays"),
+    "stall": Kind(
+        (_STREAM,),
+        sessions=URLS,
+        session_forms=((), (_BYTES,), (_CHANNEL, _FEW_BYTES)),
+        does="sends nothing more; the connection stays",
+        session_does="behind so many bytes; of one channel, or of all outputs",
+    ),
     "hold": Kind(
         (_STREAM,),
         (_word("kind", *_EVENT_KINDS), _span()),
@@ -274,7 +285,10 @@ KINDS: Mapping[str, Kind] = {
         _WIRE,
         (_word("when", "before", "after", optional=True),),
         ends=True,
+        sessions=URLS,
+        session_forms=((_word("when", "before", "after", optional=True),), (_BYTES,)),
         does="tears the connection, before the runtime saw the call or after the work",
+        session_does="instead of an answer, in place of the end, or behind so many bytes of output",
     ),
     "goaway": Kind(_WIRE, ends=True, does="sends GOAWAY, and closes the connection"),
     "rst": Kind(
@@ -284,6 +298,61 @@ KINDS: Mapping[str, Kind] = {
         does="resets the stream of the call with a code of HTTP/2 instead of a status",
     ),
     "half_open": Kind(_WIRE, ends=True, does="takes what comes, and sends nothing any more"),
-    "slow": Kind(_WIRE, (Parameter("bytes_per_s", Type.INT),), does="sends so many bytes a second"),
-    "slice": Kind(_WIRE, (Parameter("bytes", Type.INT),), does="sends so many bytes at a time"),
+    "slow": Kind(
+        _WIRE,
+        (Parameter("bytes_per_s", Type.INT),),
+        sessions=URLS,
+        does="sends so many bytes a second",
+        session_does="of output, in virtual time",
+    ),
+    "slice": Kind(
+        _WIRE,
+        (_BYTES,),
+        sessions=URLS,
+        does="sends so many bytes at a time",
+        session_does="as a frame or a message of its own",
+    ),
+    "expire": Kind(
+        (),
+        sessions=URLS,
+        session_forms=((Parameter("duration", Type.DURATION, optional=True),),),
+        session_does="lets the URL be good for so long, or not at all",
+    ),
+    "only": Kind(
+        (),
+        sessions=URLS,
+        session_forms=(
+            (_word("transport", "spdy", "websocket"),),
+            (Parameter("protocols", Type.TEXT),),
+        ),
+        session_does="serves one transport, or the protocols that a glob matches, and no others",
+    ),
+    "idle": Kind(
+        (),
+        sessions=URLS,
+        session_forms=((_span(),),),
+        session_does="breaks off when nothing has come or gone for so long",
+    ),
+    "ignore_eof": Kind(
+        (),
+        sessions=_COMMANDS,
+        session_forms=((),),
+        session_does="does not pass the end of stdin on",
+    ),
+    "merge": Kind(
+        (), sessions=_COMMANDS, session_forms=((),), session_does="sends stderr on stdout"
+    ),
+    "status": Kind(
+        (),
+        sessions=URLS,
+        session_forms=((Parameter("exit_code", Type.INT),), (Parameter("content", Type.TEXT),)),
+        session_does="tells another exit code, or has something else on the error channel",
+    ),
+    "linger": Kind(
+        (),
+        sessions=URLS,
+        session_forms=((_word("until", "outputs", "status", optional=True),),),
+        session_does="holds the end back: all of it, or what follows the ends of the outputs, "
+        "or the status",
+    ),
 }

@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from types import UnionType
 
 from fakecri.core.durations import render_duration
-from fakecri.core.faults.kinds import KINDS, Parameter, Type, default_phase
+from fakecri.core.faults.kinds import KINDS, default_phase
+from fakecri.core.faults.parameters import Parameter, Type, takes
 from fakecri.core.faults.rules import Action, Condition, Duration, Rule, Term, Value, When
 from fakecri.errors import Code
 
@@ -16,19 +15,6 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 PATH = re.compile(
     r'[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_./-]+|\[(?:\d+|\*|"(?:[^"\\\n]|\\.)*")\])*', re.ASCII
 )
-TYPES: Mapping[Type, type | UnionType] = {
-    Type.CODE: Code,
-    Type.TEXT: str,
-    Type.INT: int,
-    Type.NUMBER: int | float,
-    Type.DURATION: Duration,
-    Type.WORD: str,
-    Type.PATH: str,
-    Type.LITERAL: str | int | float | bool,
-    Type.SELECTOR: tuple,
-}
-"""What arguments are in Python."""
-
 _TRIGGERS = {"next": "{}*", "percent": "{}%"}
 
 
@@ -53,23 +39,12 @@ def action_text(action: Action) -> str:
     """Return the text of an action: `error(UNAVAILABLE, "gone")`."""
     if not action.arguments:
         return action.name
-    form = next((each for each in KINDS[action.name].all_forms if _fits(each, action)), ())
+    form = next((each for each in KINDS[action.name].all_forms if takes(each, action)), ())
     words = [
         _argument(parameter, value)
         for parameter, value in zip(form, action.arguments, strict=False)
     ]
     return f"{action.name}({', '.join(words)})"
-
-
-def _fits(form: Sequence[Parameter], action: Action) -> bool:
-    """Whether arguments are of the types of a list of parameters."""
-    if len(action.arguments) > len(form):
-        return False
-    return all(
-        isinstance(value, TYPES[parameter.type])
-        and not (parameter.type is Type.WORD and parameter.words and value not in parameter.words)
-        for parameter, value in zip(form, action.arguments, strict=False)
-    )
 
 
 def _argument(parameter: Parameter, value: Value) -> str:

@@ -3,7 +3,9 @@
 from hypothesis import strategies as st
 
 from fakecri.core.faults.checks import ArgumentError, check_arguments
-from fakecri.core.faults.kinds import KINDS, Parameter, Type, find_misfit
+from fakecri.core.faults.fits import find_misfit
+from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.parameters import Parameter, Type, is_required
 from fakecri.core.faults.rules import Action, Condition, Duration, Phase, Rule, Term, Value, When
 from fakecri.core.faults.subjects import KEYS, STATES
 from fakecri.core.faults.targets import WORDS, expanded
@@ -69,7 +71,7 @@ def actions(draw: st.DrawFn) -> Action:
     """Return an action with as many arguments as one of its forms takes."""
     name = draw(st.sampled_from(sorted(KINDS)))
     form = draw(st.sampled_from(KINDS[name].all_forms))
-    required = [each for each in form if each.default is None and not each.optional]
+    required = [each for each in form if is_required(each)]
     least = form.index(required[-1]) + 1 if required else 0
     number = draw(st.integers(least, len(form)))
     return Action(name, tuple(draw(_value(each)) for each in form[:number]))
@@ -79,7 +81,7 @@ def actions(draw: st.DrawFn) -> Action:
 def terms(draw: st.DrawFn, targets: tuple[str, ...]) -> Term:
     """Return a term that fits the targets."""
     action = draw(actions())
-    phase = draw(st.sampled_from(KINDS[action.name].phases))
+    phase = draw(st.sampled_from(KINDS[action.name].all_phases))
     whens = draw(st.lists(WHENS, max_size=3)) + draw(st.lists(CHANCES, max_size=1))
     if phase in (Phase.REPLY, Phase.STREAM):
         at = st.builds(When, st.just("at"), st.tuples(COUNTS))
