@@ -1,4 +1,4 @@
-"""Write the table of `docs/fault_actions.md` from the table of actions.
+"""Write the tables of `docs/fault_actions.md` from the table of actions.
 
 Run `python docs/list_actions.py`, with `--check` to compare only (exit status 1: they differ).
 """
@@ -8,28 +8,50 @@ import re
 import sys
 from pathlib import Path
 
-from fakecri.core.faults.kinds import KINDS, Kind
+from fakecri.core.faults.kinds import KINDS, URLS, Kind
 from fakecri.core.faults.parameters import Parameter, Type
 
 PAGE = Path(__file__).with_name("fault_actions.md")
-SECTION = re.compile(r"(<!-- actions: made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)
+SECTION = re.compile(r"(<!-- (\w+): made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def filled(text: str) -> str:
-    """Return the page with its table as it should be."""
-    rows = "".join(_row(name, kind) for name, kind in KINDS.items())
-    table = f"| action | phases | what it does |\n|---|---|---|\n{rows}"
-    return SECTION.sub(lambda match: f"{match[1]}\n{table}\n", text)
+    """Return the page with its tables as they should be."""
+    tables = {"actions": _actions(), "sessions": _sessions()}
+    return SECTION.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n", text)
 
 
-def _row(name: str, kind: Kind) -> str:
-    forms = "<br>".join(f"`{name}{_arguments(form)}`" for form in _distinct(kind))
-    phases = " ".join(phase.value for phase in kind.phases)
-    return f"| {forms} | {phases} | {kind.does} |\n"
+def _actions() -> str:
+    """Return the table of what is done to calls."""
+    rows = [
+        f"| {_forms(name, kind.call_forms)} | {_phases(kind)} | {kind.does} |\n"
+        for name, kind in KINDS.items()
+        if kind.phases
+    ]
+    return "| action | phases | what it does |\n|---|---|---|\n" + "".join(rows)
 
 
-def _distinct(kind: Kind) -> list[tuple[Parameter, ...]]:
-    return list(dict.fromkeys(kind.all_forms))
+def _phases(kind: Kind) -> str:
+    return " ".join(phase.value for phase in kind.phases)
+
+
+def _sessions() -> str:
+    """Return the table of what is done to sessions."""
+    rows = [
+        f"| {_forms(name, kind.session_forms or kind.call_forms)} | {_rpcs(kind)} | "
+        f"{kind.session_does or kind.does} |\n"
+        for name, kind in KINDS.items()
+        if kind.sessions
+    ]
+    return "| action | of | what it does |\n|---|---|---|\n" + "".join(rows)
+
+
+def _rpcs(kind: Kind) -> str:
+    return "all" if kind.sessions == URLS else " ".join(sorted(kind.sessions, reverse=True))
+
+
+def _forms(name: str, forms: tuple[tuple[Parameter, ...], ...]) -> str:
+    return "<br>".join(f"`{name}{_arguments(form)}`" for form in dict.fromkeys(forms))
 
 
 def _arguments(form: tuple[Parameter, ...]) -> str:
@@ -39,7 +61,7 @@ def _arguments(form: tuple[Parameter, ...]) -> str:
 
 
 def _argument(parameter: Parameter) -> str:
-    is_choice = parameter.type is Type.WORD and parameter.words
+    is_choice = parameter.words and parameter.type is Type.WORD and parameter.name != "channel"
     words = "/".join(parameter.words) if is_choice else parameter.name
     required = parameter.default is None and not parameter.optional
     return words if required else f"[{words}]"

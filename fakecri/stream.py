@@ -17,10 +17,11 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from fakecri.core.streaming.admissions import Refusal
 from fakecri.core.streaming.commands import Command
 from fakecri.core.streaming.forwards import Forward
 from fakecri.core.streaming.sessions import Session
-from fakecri.errors import Missing, UsageError
+from fakecri.errors import Missing, Refused, Stuck, UsageError
 from fakecri.host import Host
 
 PROTOCOL = "object"
@@ -198,16 +199,64 @@ class Connection:
         return b"".join(iter(lambda: self._stream.read(f"error.{self._number}"), b""))
 
 
+class NotUpgraded(Refused):
+    """There was an answer of HTTP instead of a stream."""
+
+    def __init__(self, url: str, status: int, text: str) -> None:
+        super().__init__(f"{url}: {status}: {text}")
+        self.status = status
+        """Of HTTP."""
+        self.text = text
+
+
 def open_stream(host: Host, url: str, version: int) -> Stream:
-    """Use a URL, once. Missing where its token is unknown, used or too old."""
+    """Use a URL, once. Missing where its token is unknown, used or too old.
+
+    NotUpgraded and ConnectionResetError where a rule wants it so.
+    """
     host.meet()
     with host.turn():
         session = _redeem(host, url)
+    _enter(host, session, url)
+    with host.turn():
+        if isinstance(session, Command):
+            _negotiate(session, url, _COMMANDS[version - 1])
+        else:
+            _negotiate(session, url, _FORWARDS)
         session.begin(PROTOCOL)
         if isinstance(session, Command):
             session.version = version
             session.start()
     return Stream(host, session)
+
+
+def _enter(host: Host, session: Session, url: str) -> None:
+    """Wait until the client is let in."""
+    answers: list[Refusal | None] = []
+
+    def answered(answer: Refusal | None) -> None:
+        answers.append(answer)
+        host.notify()
+
+    with host.turn():
+        session.watcher = host.notify
+        session.knock(answered)
+    try:
+        host.wait_until(lambda: bool(answers) or session.ended, session)
+    except Stuck:
+        with host.turn():
+            session.hang_up()
+        raise
+    if not answers:
+        raise ConnectionResetError(f"{url}: the connection was reset")
+    (refusal,) = answers
+    if refusal is not None:
+        raise NotUpgraded(url, *refusal)
+
+
+def _negotiate(session: Session, url: str, protocol: str) -> None:
+    if not session.troubles.protocols((protocol,), (protocol,)):
+        raise NotUpgraded(url, 403, f"unable to negotiate protocol: {protocol}")
 
 
 def _redeem(host: Host, url: str) -> Session:
@@ -221,3 +270,5 @@ def _redeem(host: Host, url: str) -> Session:
 
 _CHANNELS = ("stdout", "stderr", "error")
 _PIECE = 32768
+_COMMANDS = ("channel.k8s.io", *(f"v{version}.channel.k8s.io" for version in (2, 3, 4, 5)))
+_FORWARDS = "portforward.k8s.io"

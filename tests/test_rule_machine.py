@@ -20,6 +20,8 @@ from fakecri import CRI, Stuck, UsageError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.targets import WORDS
 from fakecri.core.recording import Recording
+from fakecri.core.streaming.commands import Command
+from fakecri.core.streaming.forwards import Forward
 from fakecri.rpcs import RPCS
 from fakecri.rules import parse_rule
 from tests.invariants import check_struck
@@ -89,12 +91,37 @@ ACTIONS = (
     "half_open",
     "slow(1000)",
     "slice(10)",
+    "expire",
+    "expire(2s)",
+    "only(spdy)",
+    'only("v[1-3].*")',
+    "idle(3s)",
+    "ignore_eof",
+    "merge",
+    "status(7)",
+    "status(text)",
+    "linger",
+    "linger(outputs)",
+    "linger(status)",
+    "error(503, no)",
+    "set(tty, true)",
+    "set(cmd[0], nope)",
+    "drop(stdout, 2)",
+    "drop(error)",
+    "drop(stdin)",
+    "drop(data)",
+    "stall(5)",
+    "stall(stdin)",
+    "stall(stderr, 1)",
+    "reset(5)",
 )
-PHASES = ("", "", "", "before:", "during:", "after:", "stream:")
+PHASES = ("", "", "", "before:", "during:", "after:", "stream:", "stream:")
 TRIGGERS = (
     *("", "", "", "1*", "2*", "nth 2", "after 1", "every 2", "first 2s", "for 2s", "from 3s"),
     *("until 4s", "while running", "on_connect", "once", "max 1", "at 1", "at 2", "50%", "3* 50%"),
 )
+_PROGRAMS = ("sleep", "cat", "echo", "yes")
+_SPOKEN = ("v4.channel.k8s.io", "v2.channel.k8s.io", "portforward.k8s.io")
 SELECTORS = ("", "", "", "{pod=a}", "{state=running}", "{attempt<1}", "{n>1}", "{container!=x}")
 TARGETS = (*WORDS, *RPCS)
 
@@ -118,6 +145,12 @@ _rules = st.builds(
     st.sampled_from(TARGETS),
     st.sampled_from(SELECTORS),
     st.lists(_terms, min_size=1, max_size=2),
+).filter(_is_rule)
+_session_rules = st.builds(
+    "{} = {}stream:{}".format,
+    st.sampled_from(("Exec", "Attach", "PortForward", "writes")),
+    st.sampled_from(("", "1* ", "every 2 ", "50% ")),
+    st.sampled_from(ACTIONS),
 ).filter(_is_rule)
 _STRIKES = (
     "runtime restart",
@@ -145,6 +178,15 @@ _steps = st.one_of(
         st.integers(0, 3),
         st.sampled_from((None, 1, 3)),
     ),
+    st.tuples(st.just("arm"), _session_rules),
+    st.tuples(
+        st.just("stream"), st.sampled_from(("Exec", "Attach", "PortForward")), st.integers(0, 3)
+    ),
+    st.tuples(
+        st.just("use"),
+        st.sampled_from(("take", "take", "feed", "close_stdin", "resize", "hang up")),
+        st.integers(0, 5),
+    ),
     st.tuples(st.just("hang up"), st.integers(0, 5)),
     st.tuples(st.just("take"), st.integers(0, 5)),
     st.tuples(st.just("disarm"), st.integers(0, 5)),
@@ -165,6 +207,7 @@ class Run:
         self.cri = CRI(seed=7, pace=pace, record=self.record)
         self.scopes: list[Any] = []
         self.pending: list[Any] = []
+        self.streams: list[Any] = []
         self.may_leak = False
         self.call("PullImage", 0, None)
         for number in range(2):
@@ -190,7 +233,9 @@ class Run:
             elif field.name == "pod_sandbox_id":
                 request.pod_sandbox_id = sandbox
             elif field.name == "cmd":
-                request.cmd.extend(("sleep", str(index)))
+                request.cmd.extend((_PROGRAMS[index % 4] if rpc == "Exec" else "sleep", str(index)))
+            elif field.name in {"stdin", "stdout"} and not field.message_type:
+                setattr(request, field.name, rpc != "ExecSync")
             elif field.name == "image":
                 request.image.image = "busybox"
         if rpc == "StopContainer":
@@ -203,6 +248,44 @@ class Run:
         request = self.request(rpc, index)
         begin = method if RPCS[rpc].streams else method.future
         self.pending.append(begin(request, timeout=timeout))
+
+    def stream(self, rpc: str, index: int) -> None:
+        """Use the URL of an Exec, Attach or PortForward as a transport does."""
+        pending = getattr(self.cri.runtime, rpc).future(self.request(rpc, index))
+        self.pending.append(pending)
+        if not pending.done():
+            return
+        _, _, _, method, token = pending.result().url.split("/")
+        with self.cri.host.turn() as world:
+            session = world.sessions.redeem(method, token)
+            if session is not None:
+                self.streams.append(session)
+                session.knock(lambda refusal: None if refusal else self.begin(session))
+
+    def begin(self, session: Any) -> None:
+        served = session.troubles.protocols(_SPOKEN, _SPOKEN)
+        if not served or session.troubles.transport("websocket") != "websocket":
+            return
+        session.begin(f"test {served[0]}")
+        session.touch()
+        if isinstance(session, Forward):
+            session.connect(80)
+        else:
+            session.start()
+
+    def use(self, what: str, index: int) -> None:
+        """Do to a session what a transport does."""
+        if not self.streams:
+            return
+        session = self.streams[index % len(self.streams)]
+        with self.cri.host.turn():
+            if what == "take":
+                while session.take(100):
+                    pass
+            elif what == "hang up":
+                session.hang_up()
+            elif isinstance(session, Command) and session in self.cri.host.world.sessions:
+                getattr(session, what)(*{"feed": (b"hello\n",), "resize": (80, 24)}.get(what, ()))
 
     def arm(self, text: str) -> None:
         self.scopes.append(self.cri.faults(text))
@@ -245,8 +328,12 @@ class Run:
             self.cri.gates[name].close()  # work that is to be finished for nobody stays held there
         for pending in self.pending:
             pending.cancel()
+        with self.cri.host.turn():
+            for session in self.streams:
+                session.hang_up()
         self.cri.advance(60)
         world = self.cri.host.world
+        assert list(world.sessions) == []
         assert list(world.in_flight) == []
         assert dict(world.late) == {}
         if not self.may_leak:

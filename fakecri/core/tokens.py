@@ -11,6 +11,7 @@ from fakecri.core.scheduler import SECOND_NS, Scheduler
 from fakecri.errors import Code, CRIError
 
 if TYPE_CHECKING:
+    from fakecri.core.faults.shots import Shot
     from fakecri.core.streaming.sessions import Session
 
 LIFETIME_NS = 60 * SECOND_NS
@@ -27,6 +28,10 @@ class Ticket:
     """As it was given: ids are looked up again when the token is used."""
     call: int = 0
     """The number of the call that asked for it; 0: none did."""
+    since_ns: int = 0
+    """When that was, in virtual time."""
+    shots: "tuple[Shot, ...]" = ()
+    """What rules do to the session."""
 
 
 class Tokens:

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from fakecri.core.faults.items import lists_of, matches
 from fakecri.core.faults.kinds import named_arguments
 from fakecri.core.faults.paths import FieldPath, PathError, parse_path
-from fakecri.core.faults.rules import Duration, Phase
+from fakecri.core.faults.rules import Duration
 from fakecri.core.faults.shots import Shot
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def edited(world: "World", shot: Shot, message: M) -> M:
     copy.CopyFrom(message)
     if not edit(world, shot, copy):
         return message
-    shot.fired(Phase.REPLY)
+    shot.fired(shot.term.phase)
     return copy
 
 

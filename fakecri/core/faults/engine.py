@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from fakecri.core.faults.armed import Armed, Surroundings
 from fakecri.core.faults.finders import FINDERS, Found
+from fakecri.core.faults.fits import find_misfit
 from fakecri.core.faults.grammar import checked, is_switch
-from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.kinds import KINDS, is_session
 from fakecri.core.faults.known import StoreLookup
 from fakecri.core.faults.misses import Calls
 from fakecri.core.faults.printing import text_of
@@ -18,6 +19,7 @@ from fakecri.core.faults.quick import Fetch, Refusal, fetcher
 from fakecri.core.faults.rules import Action, Phase, Rule, Term, When
 from fakecri.core.faults.shots import Shot
 from fakecri.core.faults.subjects import Subject
+from fakecri.core.faults.targets import expanded
 from fakecri.core.faults.things import Lookup, Opinions, StoreRecords
 from fakecri.errors import Code, CRIError, UsageError
 from fakecri.rpcs import RPCS, Rpc
@@ -249,6 +251,11 @@ class Faults:
         """Return the call with this request, and its shots, if it has any and is under way."""
         return self._flying.get(id(request))
 
+    def session_shots(self, request: object) -> tuple[Shot, ...]:
+        """Return those of the call with this request that are for the session behind its URL."""
+        _, shots = self.flying(request) or (None, ())
+        return tuple(shot for shot in shots if shot.term.phase is Phase.STREAM)
+
     def ended(self, call: "Call", shots: tuple[Shot, ...]) -> None:
         """A call that had shots has ended."""
         self._flying.pop(id(call.request), None)
@@ -292,4 +299,18 @@ def check_forwarded(rule: Rule) -> Rule:
             f"{text_of(rule)}: nobody sees when the work of another runtime is half done, "
             "so that there is no phase during"
         )
+    if any(_is_for_sessions(rule, term) for term in rule.terms):
+        raise UsageError(
+            f"{text_of(rule)}: what is behind the URLs of another runtime does not pass here, "
+            "so that no rule can act on it"
+        )
     return rule
+
+
+def _is_for_sessions(rule: Rule, term: Term) -> bool:
+    """Whether a term says that it is for sessions, or could be for nothing else."""
+    fitting = {
+        rpc for rpc in expanded(rule.targets) if not find_misfit(term.action.name, term.phase, rpc)
+    }
+    sessions = {rpc for rpc in fitting if is_session(term.phase, rpc)}
+    return bool(sessions) and (sessions == fitting or not sessions.isdisjoint(rule.targets))

@@ -36,7 +36,7 @@ class Kind:
     session_forms: tuple[tuple[Parameter, ...], ...] | None = None
     """Its lists of parameters there; None: the same ones as elsewhere."""
     session_does: str = ""
-    """What it does there, or what more there is to say of it."""
+    """What it does there, where that is not what it does elsewhere."""
 
     @property
     def all_phases(self) -> tuple[Phase, ...]:
@@ -156,7 +156,7 @@ KINDS: Mapping[str, Kind] = {
         sessions=URLS,
         session_forms=((_CODE, _TEXT), (Parameter("http_status", Type.INT), _TEXT)),
         does="answers with a status; in phase after the work is done all the same",
-        session_does="answers so instead of the upgrade",
+        session_does="answers with an error of HTTP instead of the upgrade",
     ),
     "delay": Kind(
         _ON_THE_WAY,
@@ -168,7 +168,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         sessions=URLS,
         does="lets virtual time pass; in phase stream, before each message",
-        session_does="before the upgrade is answered",
+        session_does="lets virtual time pass before the upgrade is answered",
     ),
     "hang": Kind(
         _ANYWHERE,
@@ -185,7 +185,7 @@ KINDS: Mapping[str, Kind] = {
         (_word("name"),),
         sessions=URLS,
         does="holds the call until the gate is released",
-        session_does="holds the answer to the upgrade",
+        session_does="holds the answer to the upgrade until the gate is released",
     ),
     "lost": Kind(
         (_AFTER,),
@@ -214,14 +214,14 @@ KINDS: Mapping[str, Kind] = {
         sessions=frozenset({"Exec"}),
         session_forms=((_word("policy", "abort", "finish"),),),
         does="chooses what becomes of the work when the client goes half-way",
-        session_does="`finish`: the process outlives its client",
+        session_does="`abort`: the process is killed when its client goes; `finish`: it goes on",
     ),
     "set": Kind(
         _REPLY,
         (_PATH, Parameter("value", Type.LITERAL)),
         sessions=URLS,
         does="sets a field",
-        session_does="of the request, when its URL is used",
+        session_does="sets a field of the request, when its URL is used",
     ),
     "unset": Kind(_REPLY, (_PATH,), does="clears a field, or removes a key or an item"),
     "shift": Kind(_REPLY, (_PATH, _span()), does="adds to a number of nanoseconds that is not 0"),
@@ -249,7 +249,8 @@ KINDS: Mapping[str, Kind] = {
         sessions=URLS,
         session_forms=((_CHANNEL, _FEW_BYTES),),
         does="loses messages: the first n, or all",
-        session_does="loses what a channel carries, behind so many bytes",
+        session_does="loses what a channel carries, all or what is behind so many bytes; its end "
+        "comes",
     ),
     "dup": Kind((_STREAM,), (_COUNT,), forms=_SOME, does="sends messages two times"),
     "reorder": Kind(
@@ -262,7 +263,8 @@ KINDS: Mapping[str, Kind] = {
         sessions=URLS,
         session_forms=((), (_BYTES,), (_CHANNEL, _FEW_BYTES)),
         does="sends nothing more; the connection stays",
-        session_does="behind so many bytes; of one channel, or of all outputs",
+        session_does="sends nothing more, of all or of one channel, at once or behind so many "
+        "bytes; of stdin: reads no more",
     ),
     "hold": Kind(
         (_STREAM,),
@@ -288,7 +290,8 @@ KINDS: Mapping[str, Kind] = {
         sessions=URLS,
         session_forms=((_word("when", "before", "after", optional=True),), (_BYTES,)),
         does="tears the connection, before the runtime saw the call or after the work",
-        session_does="instead of an answer, in place of the end, or behind so many bytes of output",
+        session_does="tears the connection: in place of an answer (`before`), of the proper end "
+        "(`after`), or behind so many bytes of output",
     ),
     "goaway": Kind(_WIRE, ends=True, does="sends GOAWAY, and closes the connection"),
     "rst": Kind(
@@ -303,14 +306,14 @@ KINDS: Mapping[str, Kind] = {
         (Parameter("bytes_per_s", Type.INT),),
         sessions=URLS,
         does="sends so many bytes a second",
-        session_does="of output, in virtual time",
+        session_does="sends so many bytes of output a second, in virtual time",
     ),
     "slice": Kind(
         _WIRE,
         (_BYTES,),
         sessions=URLS,
         does="sends so many bytes at a time",
-        session_does="as a frame or a message of its own",
+        session_does="sends so many bytes at a time, as a frame or a message of their own",
     ),
     "expire": Kind(
         (),

@@ -130,6 +130,12 @@ def _check_streams(request: pb.ExecRequest | pb.AttachRequest, conjunction: str)
 
 def _url(world: World, kind: type[Session], request: Message) -> str:
     call = world.recorder.current
-    ticket = Ticket(kind, request, call.serial if call else 0)
+    ticket = Ticket(
+        kind,
+        request,
+        call.serial if call else 0,
+        since_ns=world.scheduler.now_ns,
+        shots=world.faults.session_shots(request),
+    )
     token = world.tokens.insert(ticket, world.new_token)
     return world.node.streaming_url(kind.method, token)

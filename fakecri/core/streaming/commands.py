@@ -70,6 +70,7 @@ class Command(Session):
         stdin = self._stdin()
         if stdin is None or stdin.closed or self.ended:
             return
+        chunk = self.troubles.fed("stdin", chunk)
         self.count("stdin", chunk)
         stdin.feed(chunk)
         if stdin.full:
@@ -78,17 +79,19 @@ class Command(Session):
     @property
     def full(self) -> bool:
         """Whether there is enough of it that nobody has read."""
+        if self.ended:
+            return False
         stdin = self._stdin()
-        return stdin is not None and stdin.full and not self.ended
+        return (stdin is not None and stdin.full) or self.troubles.is_deaf("stdin")
 
     def close_stdin(self) -> None:
         """The client writes no more."""
-        if not self.ended:
+        if not self.ended and self.troubles.passes("eof"):
             self._end_input()
 
     def resize(self, width: int, height: int) -> None:
         """The client's window has got that many columns and rows; what is 0 tells nothing."""
-        if width and height:
+        if width and height and self.troubles.passes("resize"):
             self.window = (width, height)
             self._fit()
 
@@ -226,8 +229,9 @@ class Exec(Command):
             sink.open = False
         if self._input is not None:
             self._input.close()
-        if self._process is not None and reason != "restart":
-            self._process.kill(signals.SIGKILL)
+        process = self._process
+        if process is not None and reason != "restart" and self.troubles.passes("hang up"):
+            process.kill(signals.SIGKILL)
 
 
 class Attach(Command):

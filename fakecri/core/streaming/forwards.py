@@ -67,7 +67,10 @@ class Forward(Session):
     def is_full(self, number: int) -> bool:
         """Whether the pod has so much to read that the client should wait; `watcher` tells."""
         connection = self._connections.get(number)
-        return connection is not None and not connection.task.done and connection.inbox.full
+        if connection is None or self.ended:
+            return False
+        waits = not connection.task.done and connection.inbox.full
+        return waits or self.troubles.is_deaf(connection.data)
 
     def close(self, number: int) -> None:
         """The client has ended its data stream. The pod does not hear of it at once."""

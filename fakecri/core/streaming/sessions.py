@@ -9,7 +9,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from fakecri.core.pipes import PIPE_SIZE
-from fakecri.core.scheduler import SECOND_NS, Future, Timer, Waits
+from fakecri.core.scheduler import SECOND_NS, Future, Task, Timer, Waits
+from fakecri.core.streaming.admissions import Refusal, admit
+from fakecri.core.streaming.troubles import Troubles, asked_for, has_expired
 from fakecri.core.tokens import Ticket
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Session:
     def __init__(self, world: "World", ticket: Ticket, number: int) -> None:
         self.number = number
         """From 1, in the order of use."""
-        self.request: Message = ticket.request
+        self.request: Message = asked_for(world, ticket)
         self.call = ticket.call
         """The number of the call that gave the URL."""
         self.ended = False
@@ -59,7 +61,12 @@ class Session:
         self.watcher: Callable[[], None] | None = None
         """Called on any change, in whatever thread: be quick, do not touch the simulation."""
         self.world = world
+        self.troubles = Troubles(self, ticket.shots, _End(self))
+        """What rules do to it."""
+        self._shots = ticket.shots
+        self._admission: Task[Refusal | None] | None = None
         self._opened = False
+        self._finished = False
         self._parcels: deque[Parcel] = deque()
         self.held = 0
         """Bytes that wait for the client."""
@@ -74,6 +81,28 @@ class Session:
         return f"the stream of {type(self).__name__}"
 
     # What transports use.
+
+    def knock(self, then: "Callable[[Refusal | None], None]") -> None:
+        """Tell `then` why the client is not let in, or None; at once, unless a rule holds it up.
+
+        It is told nothing where the client hangs up before, or the session ends: see `cut`.
+        """
+        if not self._shots:
+            then(None)
+            return
+        self.world.sessions.add(self)
+        task = self._admission = Task(self.world.scheduler, admit(self, self._shots))
+        task.step()
+
+        def admitted() -> None:
+            self.world.sessions.remove(self)
+            if not self.ended:
+                then(task.result())
+
+        if task.done:
+            admitted()
+        else:
+            task.then(admitted)
 
     def begin(self, protocol: str) -> None:
         """Open it: `SPDY/3.1 v4.channel.k8s.io`, `websocket v5.channel.k8s.io`, `object`."""
@@ -99,12 +128,17 @@ class Session:
         """
         if not self._parcels:
             return None
-        parcel = self._taken(limit)
+        parcel = self._taken(self.troubles.limit(limit))
         self.world.scheduler.taken += 1
-        before, self.held = self.held, self.held - len(parcel.content)
+        self.weigh(-len(parcel.content))
+        self.troubles.taken(parcel.channel, len(parcel.content))
+        return parcel
+
+    def weigh(self, size: int) -> None:
+        """So many bytes more, or less, wait for the client."""
+        before, self.held = self.held, self.held + size
         if self.held < ROOM <= before:
             self._roomy.set_result(None)
-        return parcel
 
     def _taken(self, limit: int) -> Parcel:
         parcels = self._parcels
@@ -134,19 +168,22 @@ class Session:
     def touch(self) -> None:
         """A frame came or went: the idle time-out is put off."""
         if self._touched_ns is None:
-            self._expect(IDLE_NS)
+            self._expect(self._idle_ns)
         self._touched_ns = self.world.scheduler.now_ns
 
     # What sessions do.
 
     def put(self, channel: str, content: bytes, *, ends: bool = False) -> None:
         """Have something sent to the client; who has gone gets nothing."""
-        if self.ended or not (content or ends):
-            return
-        self._parcels.append(Parcel(channel, bytes(content), ends))
-        self.held += len(content)
-        if content:
-            self.count(channel, content)
+        if not self._finished and (content or ends):
+            self.troubles.way.put(channel, bytes(content), ends=ends)
+
+    def deliver(self, parcel: Parcel) -> None:
+        """Have it where the client can take it."""
+        self._parcels.append(parcel)
+        self.held += len(parcel.content)
+        if parcel.content:
+            self.count(parcel.channel, parcel.content)
         self.stir()
 
     def count(self, channel: str, content: bytes) -> None:
@@ -166,6 +203,12 @@ class Session:
 
     def finish(self, reason: str) -> None:
         """Nothing comes any more: what was put is sent, and the transport closes."""
+        if not self._finished:
+            self._finished = True
+            self.troubles.way.finish(reason)
+
+    def end(self, reason: str) -> None:
+        """Let the transport close when all has been taken."""
         if not self.ended:
             self._close(reason)
 
@@ -184,7 +227,11 @@ class Session:
         """Leave what it is bound to; `restart`: the runtime, not the client, has gone."""
 
     def _close(self, reason: str) -> None:
-        self.ended, self.reason = True, reason
+        self.ended = self._finished = True
+        self.reason = reason
+        self.troubles.close()
+        if self._admission is not None:
+            self._admission.drop()
         if self._patience is not None:
             self._patience.cancel()
         if self._opened:
@@ -199,10 +246,28 @@ class Session:
 
     def _look_for_life(self) -> None:
         quiet_ns = self.world.scheduler.now_ns - (self._touched_ns or 0)
-        if quiet_ns >= IDLE_NS:
+        if quiet_ns >= self._idle_ns:
+            self.troubles.idled()
             self.break_off("idle")
         elif not self.ended:
-            self._expect(IDLE_NS - quiet_ns)
+            self._expect(self._idle_ns - quiet_ns)
+
+    @property
+    def _idle_ns(self) -> int:
+        return self.troubles.idle_ns or IDLE_NS
+
+
+class _End:
+    """Where what a session sends comes to, when rules have done with it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(self, channel: str, content: bytes, *, ends: bool) -> None:
+        self._session.deliver(Parcel(channel, content, ends))
+
+    def finish(self, reason: str) -> None:
+        self._session.end(reason)
 
 
 class Sessions:
@@ -220,6 +285,8 @@ class Sessions:
         """
         ticket = self._world.tokens.consume(token)
         if ticket is None or ticket.kind.method != method:
+            return None
+        if has_expired(ticket, self._world.scheduler.now_ns):
             return None
         self._last += 1
         return ticket.kind(self._world, ticket, self._last)
