@@ -5,7 +5,9 @@ Source: spec streaming 2.2 to 2.3. Texts and the order of headers are those of G
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from http import HTTPStatus
+from http.client import responses
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +16,7 @@ import h11
 from fakecri.core.dates import format_date
 from fakecri.core.executables import quoted
 from fakecri.core.scheduler import SECOND_NS
+from fakecri.core.streaming.admissions import RETRY_AFTER_S, Refusal
 from fakecri.core.streaming.sessions import Session
 from fakecri.core.world import World
 from fakecri.streaming.conversations import Conversation
@@ -91,6 +94,8 @@ class Front:
         self._request: Request | None = None
         self._output = bytearray()
         self._closing = False
+        self._session: Session | None = None
+        """Of a client that is not let in yet."""
         self._next: Conversation | None = None
 
     def feed(self, content: bytes) -> None:
@@ -111,6 +116,8 @@ class Front:
     def hang_up(self, reason: str = "client") -> None:
         """The connection is gone."""
         self._closing = True
+        if self._session is not None:
+            self._session.hang_up(reason)
         if self._next is not None:
             self._next.hang_up(reason)
 
@@ -127,6 +134,8 @@ class Front:
     @property
     def cut(self) -> bool:
         """Whether to break off."""
+        if self._session is not None:
+            return self._session.cut
         return self._next is not None and self._next.cut
 
     @property
@@ -137,13 +146,15 @@ class Front:
     @property
     def waits(self) -> bool:
         """Whether the client can do nothing but wait."""
+        if self._session is not None:
+            return True
         return self._next is not None and self._next.waits
 
     # Requests.
 
     def _read(self) -> None:
         try:
-            while not (self._closing or self._next):
+            while not (self._closing or self._session or self._next):
                 event = self._protocol.next_event()
                 if event is h11.NEED_DATA or event is h11.PAUSED:
                     return
@@ -159,10 +170,23 @@ class Front:
         session = self._find_session(request)
         if isinstance(session, Response):
             self._respond(session)
-        elif is_websocket(request):
+            return
+        session.watcher = self._watcher
+        self._session = session
+        session.knock(partial(self._admit, request, session))
+
+    def _admit(self, request: Request, session: Session, refusal: Refusal | None) -> None:
+        """Let a client in, or tell why not; rules may have made it wait."""
+        self._session = None
+        asked = "websocket" if is_websocket(request) else "spdy"
+        if refusal is not None:
+            self._respond(_refused(*refusal))
+            self._read()
+        elif session.troubles.transport(asked) == "websocket":
             self._greet(request, session)
         else:
             self._upgrade(request, session)
+        self._watcher()
 
     def _find_session(self, request: Request) -> Session | Response:
         route = _PATH.fullmatch(request.path)
@@ -176,13 +200,13 @@ class Front:
         return session or _failure(404, "404 page not found")
 
     def _greet(self, request: Request, session: Session) -> None:
-        session.watcher = self._watcher
         answer, conversation = self._speakers.websocket(request, session)
         self._output += answer
         self._hand_over(conversation)
 
     def _upgrade(self, request: Request, session: Session) -> None:
-        chosen = negotiate(request, FORWARDS if session.method == "portforward" else COMMANDS)
+        known = FORWARDS if session.method == "portforward" else COMMANDS
+        chosen = negotiate(request, session.troubles.protocols(known, _wanted(request)))
         if isinstance(chosen, Response):
             self._respond(chosen)
             return
@@ -191,7 +215,6 @@ class Front:
             status_code=101, reason=b"Switching Protocols", headers=[*headers, self._date()]
         )
         self._output += self._protocol.send(answer) or b""
-        session.watcher = self._watcher
         session.begin(f"SPDY/3.1 {chosen}")
         self._hand_over(self._speakers.spdy(session, chosen))
 
@@ -208,8 +231,9 @@ class Front:
         protocol, verb = self._protocol, self._request.verb if self._request else ""
         length = ("Content-Length", str(len(response.body)))
         headers = [*response.headers, self._date(), length, *response.trailers]
-        status = HTTPStatus(response.status)
-        start = h11.Response(status_code=status, reason=status.phrase.encode(), headers=headers)
+        status = response.status
+        reason = responses.get(status, f"status code {status}").encode()
+        start = h11.Response(status_code=status, reason=reason, headers=headers)
         self._output += protocol.send(start) or b""
         if verb != "HEAD":
             self._output += protocol.send(h11.Data(data=response.body)) or b""
@@ -237,7 +261,7 @@ def negotiate(request: Request, offered: tuple[str, ...]) -> str | Response:
 
     The headers that ask for an upgrade are looked at last.
     """
-    wanted = listed(request.values(_VERSION.lower()))
+    wanted = _wanted(request)
     if not wanted:
         count = len({name for name, _ in request.headers} - {"host"})
         return _failure(
@@ -262,10 +286,20 @@ def negotiate(request: Request, offered: tuple[str, ...]) -> str | Response:
     return chosen
 
 
+def _wanted(request: Request) -> list[str]:
+    """Return the subprotocols that a client of SPDY offers."""
+    return listed(request.values(_VERSION.lower()))
+
+
 def listed(values: Iterable[str]) -> list[str]:
     """Return the members of a list that may be written in one header or in several."""
     members = (member.strip(" ") for value in values for member in value.split(","))
     return [member for member in members if member]
+
+
+def _refused(status: int, text: str) -> Response:
+    again = (("Retry-After", str(RETRY_AFTER_S)),) if status == HTTPStatus.TOO_MANY_REQUESTS else ()
+    return _failure(status, text, *again)
 
 
 def _failure(status: int, text: str, *headers: tuple[str, str]) -> Response:

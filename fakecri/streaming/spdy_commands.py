@@ -73,7 +73,8 @@ class SpdyCommand:
         self._proceed()
         while self._size < OUTPUT and (parcel := session.take(OUTPUT)) is not None:
             self._deliver(parcel)
-        if session.ended and not (session.readable or self._parted or self._given_up):
+        done = self.cut or self._parted or self._given_up
+        if session.ended and not (session.readable or done):
             self._parted = True
             self._say(self._connection.finish())
         if not self._output:

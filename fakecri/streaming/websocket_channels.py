@@ -127,7 +127,7 @@ class Channels(ABC):
         """End with the session."""
         if self._session.reason == "idle":
             self._messages.drop()
-        elif self._session.ended:
+        elif self._session.ended and not self.cut:
             self._messages.close()
 
     def _taken(self) -> bytes:

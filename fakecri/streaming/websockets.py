@@ -74,7 +74,8 @@ def _negotiate(request: Request, session: Session) -> tuple[str, Subprotocol]:
     """Return the key, and the first subprotocol that both speak."""
     if request.verb != "GET":
         raise _Refused("405 Method Not Allowed", "bad method")
-    if "upgrade" not in request.first("connection").lower():
+    upgrades = "upgrade" in request.first("connection").lower()
+    if not upgrades or request.first("upgrade").lower() != "websocket":
         raise _Refused("400 Bad Request", "not websocket protocol")
     key = request.first("sec-websocket-key")
     if not key:
@@ -82,10 +83,12 @@ def _negotiate(request: Request, session: Session) -> tuple[str, Subprotocol]:
     if request.first("sec-websocket-version") != "13":
         header = "Sec-WebSocket-Version: 13\r\n"
         raise _Refused("400 Bad Request", "missing or bad WebSocket Version", header)
-    offered = FORWARDS if session.method == Forward.method else COMMANDS
-    for name in request.first("sec-websocket-protocol").split(","):
-        if name.strip() in offered:
-            return key, offered[name.strip()]
+    known = FORWARDS if session.method == Forward.method else COMMANDS
+    wanted = [name.strip() for name in request.first("sec-websocket-protocol").split(",")]
+    offered = session.troubles.protocols(tuple(known), wanted)
+    for name in wanted:
+        if name in offered:
+            return key, known[name]
     raise _Refused("403 Forbidden")
 
 

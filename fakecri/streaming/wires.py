@@ -165,11 +165,11 @@ class Wire(asyncio.Protocol):
                 content = conversation.take()
                 ended, cut, full = conversation.ended, conversation.cut, conversation.full
             self._at_it = False
+            if content:
+                transport.write(content)
             if cut:
                 self._loop.call_soon(partial(self.abort, reset=True))
-            elif content:
-                transport.write(content)
-            elif ended:
+            elif ended and not content:
                 self._finish(transport)
             if cut or (ended and not content):
                 return

@@ -87,8 +87,8 @@ def _at_least(name: str, place: int, least: int = 1) -> Callable[[Named], None]:
 
 def _check_error(named: Named) -> None:
     status = named.get("http_status")
-    if status is not None and not 300 <= _whole(named, "http_status") < 600:  # noqa: PLR2004  # as HTTP has them
-        raise ArgumentError(f"expected a status of HTTP from 300 to 599, not {status}")
+    if status is not None and not 400 <= _whole(named, "http_status") < 600:  # noqa: PLR2004  # as HTTP has them
+        raise ArgumentError(f"expected a status of HTTP from 400 to 599, not {status}")
     code, details = named.get("code"), named.get("details")
     if code is Code.OK:
         raise ArgumentError("OK is the code of no error")

@@ -83,10 +83,11 @@ class Forward(Session):
         parcel = super().take(limit)
         if parcel is not None:
             kind, _, number = parcel.channel.partition(".")
-            connection = self._connections[int(number)]
-            connection.asks = False
-            if parcel.ends and kind == "error":
-                self._forget(connection)
+            connection = self._connections.get(int(number))  # a rule may have broken it off
+            if connection is not None:
+                connection.asks = False
+                if parcel.ends and kind == "error":
+                    self._forget(connection)
         return parcel
 
     def _let_go(self, reason: str) -> None:
