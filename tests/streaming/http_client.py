@@ -69,8 +69,12 @@ def ask(
     head += [f"{name}: {value}" for name, value in lines]
     connection = connect(url, context)
     text = "".join(f"{line}\r\n" for line in [f"{method} {target} HTTP/1.1", *head, ""])
-    connection.sendall(text.encode())
-    return connection, read_answer(connection)
+    try:
+        connection.sendall(text.encode())
+        return connection, read_answer(connection)
+    except OSError:
+        connection.close()
+        raise
 
 
 def refusal(url: str, method: str = "POST", lines: Sequence[tuple[str, str]] = ()) -> Answer:
