@@ -14,7 +14,10 @@ from tests.behaviour.steps import put_image
 from tests.streaming import spdy_client, websocket_client
 from tests.support import Node
 
-WIRES = ("object",)
+SPOKEN = {"object": (1, 2, 3, 4, 5), "spdy": (1, 2, 3, 4), "websocket": (1, 4, 5)}
+"""The versions of the subprotocol that can be chosen on each way to use a URL."""
+
+WIRES = tuple(SPOKEN)
 FORWARDS: dict[str, Callable[..., Any]] = {
     "spdy": spdy_client.forward,
     "websocket": websocket_client.forward,
@@ -30,6 +33,8 @@ class Streams:
     wire: str
     open_: Callable[..., Any]
     opened: ExitStack = field(default_factory=ExitStack)
+    asked: dict[str, dict[str, bool]] = field(default_factory=dict)
+    """What streams each URL was asked for with."""
 
     @property
     def cri(self) -> CRI:
@@ -41,28 +46,34 @@ class Streams:
         name = f"pod-{sum(1 for _ in self.cri.host.world.store.sandboxes)}"
         return self.node.run(self.node.run_sandbox(name), *command, pod=name, **fields)
 
-    def use(self, url: str, **options: Any) -> Any:
-        """Use a URL."""
-        return self.opened.enter_context(self.open_(url, **options))
+    def use(self, url: str, version: int | None = None) -> Any:
+        """Use a URL; `version`: of the subprotocol, if it is not the newest."""
+        version = version or SPOKEN[self.wire][-1]
+        return self.opened.enter_context(self.open_(url, version, **self.asked[url]))
 
-    def exec(self, id_: str, *command: str, version: int = 4, **fields: Any) -> Any:
+    def exec(self, id_: str, *command: str, version: int | None = None, **flags: bool) -> Any:
         """Execute a command in a container, with both outputs unless told otherwise."""
-        return self.use(self.exec_url(id_, *command, **fields), version=version)
+        return self.use(self.exec_url(id_, *command, **flags), version)
 
-    def exec_url(self, id_: str, *command: str, **fields: Any) -> str:
+    def exec_url(self, id_: str, *command: str, **flags: bool) -> str:
         """Ask for an exec."""
-        flags = {"stdout": True, "stderr": True, **fields}
+        flags = {"stdout": True, "stderr": not flags.get("tty"), **flags}
         request = pb.ExecRequest(container_id=id_, cmd=command, **flags)
-        return self.node.runtime.Exec(request).url
+        return self._noted(self.node.runtime.Exec(request).url, flags)
 
-    def attach(self, id_: str, *, version: int = 4, **fields: Any) -> Any:
+    def attach(self, id_: str, *, version: int | None = None, **flags: bool) -> Any:
         """Attach to a container, with both outputs unless told otherwise."""
-        return self.use(self.attach_url(id_, **fields), version=version)
+        return self.use(self.attach_url(id_, **flags), version)
 
-    def attach_url(self, id_: str, **fields: Any) -> str:
+    def attach_url(self, id_: str, **flags: bool) -> str:
         """Ask to be attached."""
-        request = pb.AttachRequest(container_id=id_, **{"stdout": True, "stderr": True, **fields})
-        return self.node.runtime.Attach(request).url
+        flags = {"stdout": True, "stderr": not flags.get("tty"), **flags}
+        request = pb.AttachRequest(container_id=id_, **flags)
+        return self._noted(self.node.runtime.Attach(request).url, flags)
+
+    def _noted(self, url: str, flags: dict[str, bool]) -> str:
+        self.asked[url] = flags
+        return url
 
     def forward(self, pod: str) -> Any:
         """Forward ports of a pod."""
@@ -70,7 +81,7 @@ class Streams:
 
     def use_forward(self, url: str) -> Any:
         """Use the URL of a port-forward."""
-        return self.opened.enter_context(FORWARDS.get(self.wire, self.open_)(url))
+        return self.opened.enter_context(FORWARDS.get(self.wire, self.cri.stream)(url))
 
     def forward_url(self, pod: str) -> str:
         """Ask for a port-forward."""
@@ -105,8 +116,23 @@ def open_streams(wire: str, **options: Any) -> Iterator[Streams]:
     with CRI(**options) as cri, ExitStack() as opened:
         node = Node(cri, cri.runtime, cri.images, "object")
         put_image(node, "busybox")
-        yield Streams(node, wire, _object_opener(cri), opened)
+        yield Streams(node, wire, _opener(cri, wire), opened)
 
 
-def _object_opener(cri: CRI) -> Callable[..., Stream]:
-    return cri.stream
+def _opener(cri: CRI, wire: str) -> Callable[..., Any]:
+    """Return what uses a URL over a wire: (url, version, **flags)."""
+
+    def over_nothing(url: str, version: int, **_: bool) -> Stream:
+        return cri.stream(url, version=version)
+
+    def over_spdy(url: str, version: int, **flags: Any) -> spdy_client.Command:
+        return spdy_client.open(url, protocols=[_subprotocol(version)], **flags)
+
+    def over_websocket(url: str, version: int, **_: bool) -> websocket_client.Command:
+        return websocket_client.open(url, _subprotocol(version))
+
+    return {"object": over_nothing, "spdy": over_spdy, "websocket": over_websocket}[wire]
+
+
+def _subprotocol(version: int) -> str:
+    return "channel.k8s.io" if version == 1 else f"v{version}.channel.k8s.io"

@@ -8,11 +8,13 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.streaming.commands import Exec
 from fakecri.core.streaming.sessions import ROOM
+from fakecri.core.streaming.statuses import JSON_SINCE
 from fakecri.errors import Missing, Stuck
 from tests.behaviour.steps import until
-from tests.behaviour.streams import Streams
+from tests.behaviour.streams import SPOKEN, WIRES, Streams
 
-JSON_VERSIONS, TEXT_VERSIONS = (4, 5), (1, 2, 3)
+JSON = [(wire, version) for wire in WIRES for version in SPOKEN[wire] if version >= JSON_SINCE]
+TEXT = [(wire, version) for wire in WIRES for version in SPOKEN[wire] if version < JSON_SINCE]
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def test_outputs_are_complete_and_the_status_tells_success(streams: Streams, run
     assert result.exit_code == 0
 
 
-@pytest.mark.parametrize("version", JSON_VERSIONS)
+@pytest.mark.parametrize(("wire", "version"), JSON, indirect=["wire"])
 def test_an_exit_code_is_told_as_containerd_does(
     streams: Streams, running: str, version: int
 ) -> None:
@@ -53,15 +55,18 @@ def test_an_exit_code_is_told_as_containerd_does(
     assert result.exit_code == 3
 
 
-@pytest.mark.parametrize("version", TEXT_VERSIONS)
+@pytest.mark.parametrize(("wire", "version"), TEXT, indirect=["wire"])
 def test_old_versions_tell_a_failure_as_text_and_a_success_as_nothing(
     streams: Streams, running: str, version: int
 ) -> None:
-    assert streams.exec(running, "true", version=version).result().error == b""
-    assert streams.exec(running, "sh", "-c", "exit 3", version=version).result().error == (
+    text = (
         b"command terminated with non-zero exit code: "
         b"error executing command [sh -c exit 3], exit code 3"
     )
+    if (streams.wire, version) == ("spdy", 1):
+        text = b""  # the server has reset that stream at the beginning
+    assert streams.exec(running, "true", version=version).result().error == b""
+    assert streams.exec(running, "sh", "-c", "exit 3", version=version).result().error == text
 
 
 def test_what_is_not_asked_for_is_dropped(streams: Streams, running: str) -> None:
@@ -183,7 +188,7 @@ def test_what_a_process_leaves_unread_goes_with_it(streams: Streams, running: st
         "head -c 100000000 /dev/zero",
         "dd if=/dev/zero bs=64K count=1000 2>/dev/null",
         "seq 1 1000000",
-        "yes | cat | sed s/y/x/",
+        "yes $(seq 1 1000) | cat | sed s/1/x/",
         "while true; do echo one and two and three; done",
     ],
 )
@@ -197,7 +202,7 @@ def test_a_writer_waits_for_its_client(streams: Streams, running: str, script: s
     stream.hang_up()
 
 
-@pytest.mark.parametrize("script", ["yes | head -c 20000000", "cat /dev/zero | head -c 200000000"])
+@pytest.mark.parametrize("script", ["yes | head -c 10000000", "cat /dev/zero | head -c 50000000"])
 def test_much_output_takes_little_virtual_time(streams: Streams, running: str, script: str) -> None:
     before_ns = streams.cri.now_ns
     assert streams.exec(running, "sh", "-c", script).result().exit_code == 0
@@ -235,7 +240,7 @@ def test_who_hangs_up_kills_the_process_and_not_what_it_has_started(
     until(lambda: "sh -c" not in streams.sync(running, "ps"))
     left = streams.sync(running, "ps")
     assert "sleep 4321" in left
-    assert streams.sessions() == []
+    until(lambda: streams.sessions() == [])
 
 
 def test_a_stopped_container_takes_its_execs_with_it(streams: Streams, running: str) -> None:
@@ -264,7 +269,7 @@ def test_a_runtime_that_dies_breaks_its_streams_off(streams: Streams, running: s
 
 def test_no_session_is_left_when_the_work_is_done(streams: Streams, running: str) -> None:
     streams.exec(running, "true").result()
-    assert streams.sessions() == []
+    until(lambda: streams.sessions() == [])
     with streams.cri.host.turn() as world:
         assert world.store.containers.get(running).execs == []
 

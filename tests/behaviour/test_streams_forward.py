@@ -15,16 +15,10 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.net.daemons import echo_server
 from fakecri.errors import UsageError
-from tests.behaviour.streams import FORWARDS, Streams, open_streams
+from tests.behaviour.streams import Streams, open_streams
 
 AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
 REQUEST = b"GET %b HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"
-
-
-@pytest.fixture(params=["object", *FORWARDS])
-def wire(request: pytest.FixtureRequest) -> str:
-    """Name the wire that ports are forwarded over."""
-    return str(request.param)
 
 
 def read_all(connection: Any) -> bytes:
