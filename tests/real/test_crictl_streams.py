@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.real.runtimes import REAL, Difference, until
-from tests.real.transports import SPDY, WEBSOCKET, over_each_transport
+from tests.control.processes import serving
+from tests.real import install
+from tests.real.crictl import Crictl
+from tests.real.runtimes import BUSYBOX, FAKE, REAL, Difference, Runtime, Stage, until
+from tests.real.transports import BOTH, WEBSOCKET, over_each_transport
+from tests.requirements import skip_for
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
-
-    from tests.real.crictl import Crictl
-    from tests.real.runtimes import Stage
 
 pytestmark = pytest.mark.real
 
+TLS = Path(__file__).parents[1] / "streaming" / "tls"
 BLOB_SIZE = 50_000_000
 TICKING = "while true; do echo tick; sleep 0.2; done"
 READING = "while read line; do echo got $line; done; exit 4"
@@ -272,7 +274,7 @@ def test_attach_needs_a_running_container(stage: Stage, transport: str) -> None:
     )
 
 
-@pytest.mark.parametrize("transport", [SPDY, WEBSOCKET])
+@pytest.mark.parametrize("transport", BOTH)
 def test_exec_in_an_unknown_container_fails(crictl: Crictl, transport: str) -> None:
     assert crictl.fails("exec", "-r", transport, "deadbeef", "true") == failure_of_exec(
         "deadbeef",
@@ -287,3 +289,25 @@ def test_an_exec_is_over_before_crictl_says_so(stage: Stage, transport: str) -> 
     running = stage.pod().start("main", "sleep", "300")
     crictl.ok("exec", "-r", transport, running, "sh", "-c", "sleep 0.1; echo done > /file")
     assert crictl.ok("exec", "--sync", running, "cat", "/file").out.strip() == "done"
+
+
+# Encrypted.
+
+
+@pytest.mark.parametrize("transport", BOTH)
+def test_streams_are_encrypted_where_that_was_asked_for(tmp_path: Path, transport: str) -> None:
+    skip_for(install.missing("crictl"))
+    program = install.find("crictl").path
+    assert program is not None
+    options = [f"--streaming-tls-{what}={TLS / what}.pem" for what in ("cert", "key")]
+    with serving(*options) as server:
+        crictl = Crictl(program, tmp_path / "crictl.yaml", server.endpoint)
+        crictl.ok("pull", BUSYBOX)
+        pod = Stage(Runtime(FAKE, crictl, "", "", server.endpoint), tmp_path, "tls").pod()
+        running = pod.start("main", "sleep", "300")
+        streamed = ("exec", "-r", transport, running)
+        assert crictl.ok(*streamed, "echo", "secret").out == "secret\n"
+        authority = ("--tls-ca", str(TLS / "cert.pem"))
+        client = ("--tls-cert", str(TLS / "cert.pem"), "--tls-key", str(TLS / "key.pem"))
+        trusting = ("exec", "-r", transport, *authority, *client, running, "seq", "30000")
+        assert crictl.ok(*trusting).out.count("\n") == 30_000
