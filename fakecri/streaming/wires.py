@@ -105,7 +105,10 @@ class Wire(asyncio.Protocol):
         with self._host.turn():
             self._at_it = True
             self._conversation.feed(data)
+            full = self._conversation.full
         self._at_it = False
+        if full and self._transport is not None:
+            self._transport.pause_reading()  # the pump does not come so far while nobody reads
         self._pump()
 
     def pause_writing(self) -> None:

@@ -353,6 +353,20 @@ def test_a_process_that_does_not_read_holds_its_client_up(still: Endpoint, clien
         assert stream.result().stdout == content
 
 
+def test_a_client_that_writes_and_does_not_read_is_held_up(still: Endpoint) -> None:
+    content = bytes(30_000_000)
+    url = still.url("cat", stdin=True)
+    with wire_to(still, url, "error", "stdin", "stdout") as wire, ThreadPoolExecutor(1) as pool:
+        frames = b"".join(wire.spdy.send_data(wire.channels[3].stream_id, content, ends=True))
+        transport = still.wires()[0]._transport
+        assert transport is not None
+        writing = pool.submit(wire._socket.sendall, frames)
+        still.until(lambda: not transport.is_reading())
+        assert not writing.done()
+        assert wire.read_all(wire.channels[5]) == content
+        writing.result(PATIENCE_S)
+
+
 # Ends.
 
 
