@@ -274,6 +274,15 @@ def test_a_message_beyond_32_mib_ends_it(client: Client) -> None:
     assert rest(opened) == [(1, b"")]
 
 
+def test_a_terminal_has_the_size_that_channel_4_tells(client: Client) -> None:
+    opened = client.exec("sh", "-c", "read line; stty size", tty=True, stdin=True)
+    opened.resize(90, 33)
+    opened.send(4, b'{"Wid')
+    opened.send(4, b'th":91,"Height":34}')
+    opened.write(b"\n")
+    assert opened.result().stdout.endswith(b"\r\n34 91\r\n")
+
+
 def test_a_terminal_without_stdin_loses_its_output(client: Client) -> None:
     opened = client.exec("sh", "-c", "sleep 0.5; echo late", tty=True)
     result = opened.result()
