@@ -7,6 +7,7 @@ from typing import Any
 
 from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.streaming.commands import Command
 from fakecri.core.streaming.sessions import Session
 from fakecri.stream import Stream
 from fakecri.streaming.server import ANY_PORT
@@ -106,6 +107,16 @@ class Streams:
         """Return the sessions that are open."""
         with self.cri.host.turn() as world:
             return list(world.sessions)
+
+
+def fill(session: Command) -> int:
+    """Write to a process that does not read, as long as it takes any; return how much that was."""
+    fed = 0
+    while not (session.full or session.ended):
+        session.feed(b"x" * 1000)
+        fed += 1000
+    assert session.full
+    return fed
 
 
 @contextmanager

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.streaming.commands import Attach
 from fakecri.core.streaming.sessions import ROOM
 from fakecri.errors import Stuck
 from tests.behaviour.steps import until
-from tests.behaviour.streams import Streams
+from tests.behaviour.streams import Streams, fill
 
 READING = "echo early; while read line; do echo got $line; done; exit 4"
 SUCCESS = b'{"status":"Success"}'
@@ -179,9 +180,8 @@ def test_input_that_nobody_reads_is_not_taken_without_bound(streams: Streams) ->
     stream = streams.attach(container, stdin=True)
     (session,) = streams.sessions()
     with streams.cri.host.turn() as world:
-        while not session.full:  # type: ignore[attr-defined]  # it is a command's
-            session.feed(b"x" * 1000)  # type: ignore[attr-defined]  # likewise
-        assert world.store.containers.get(container).stdin.held < 2 * ROOM
+        assert isinstance(session, Attach)
+        assert fill(session) == world.store.containers.get(container).stdin.held < 2 * ROOM
     stream.write(b"x" * ROOM)  # waits until it is read
     stream.close_stdin()
     assert int(stream.result().stdout) >= 2 * ROOM

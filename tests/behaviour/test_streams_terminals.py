@@ -115,7 +115,7 @@ def test_a_terminal_that_nobody_types_at_has_no_input(streams: Streams, running:
 def test_the_processes_of_a_client_who_is_gone_lose_their_terminal(
     streams: Streams, running: str
 ) -> None:
-    stream = exec_tty(streams, running, "sh", "-c", "sleep 9999 | cat; true")
+    stream = exec_tty(streams, running, "sh", "-c", "tail -f /dev/null | cat; true")
     comes(streams, lambda: len(processes(streams, running)) == 4)
     stream.hang_up()
     comes(streams, lambda: processes(streams, running) == ["sleep"])
