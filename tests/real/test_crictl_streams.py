@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ from tests.requirements import skip_for
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.real
 
@@ -48,6 +50,18 @@ def blob(tmp_path_factory: pytest.TempPathFactory) -> Blob:
 
 def failure_of_exec(container: str, reason: str) -> str:
     return f"execing command in container {container}: {reason}"
+
+
+@contextmanager
+def private_stage(directory: Path, *options: str) -> Iterator[Stage]:
+    """A stage on a fake with options of its own."""
+    skip_for(install.missing("crictl"))
+    program = install.find("crictl").path
+    assert program is not None
+    with serving(*options) as server:
+        crictl = Crictl(program, directory / "crictl.yaml", server.endpoint)
+        crictl.ok("pull", BUSYBOX)
+        yield Stage(Runtime(FAKE, crictl, "", "", server.endpoint), directory, "private")
 
 
 # Exec.
@@ -175,12 +189,23 @@ def test_exec_needs_a_running_container(stage: Stage, transport: str) -> None:
     assert error == failure_of_exec(exited, reason)
 
 
-@pytest.mark.parametrize("runtime", [REAL], indirect=True, scope="session")
-def test_containerd_refuses_the_websockets_of_crictl(stage: Stage) -> None:
+def refused(stage: Stage) -> None:
     running = stage.pod().start("main", "sleep", "300")
     error = stage.runtime.crictl.fails("exec", "-r", WEBSOCKET, running, "true")
     refusal = "unable to upgrade streaming request: websocket: bad handshake (403 Forbidden)"
     assert error == failure_of_exec(running, refusal)
+
+
+@pytest.mark.parametrize("runtime", [REAL], indirect=True, scope="session")
+def test_containerd_refuses_the_websockets_of_crictl(stage: Stage) -> None:
+    refused(stage)
+
+
+def test_with_a_rule_they_are_refused_likewise(tmp_path: Path) -> None:
+    with private_stage(tmp_path, "--rule", 'Exec = only("v[1-4].*")') as stage:
+        refused(stage)
+        running = stage.pod().start("main", "sleep", "300")
+        assert stage.runtime.crictl.ok("exec", running, "echo", "hello").out == "hello\n"
 
 
 # Attach.
@@ -296,18 +321,13 @@ def test_an_exec_is_over_before_crictl_says_so(stage: Stage, transport: str) -> 
 
 @pytest.mark.parametrize("transport", BOTH)
 def test_streams_are_encrypted_where_that_was_asked_for(tmp_path: Path, transport: str) -> None:
-    skip_for(install.missing("crictl"))
-    program = install.find("crictl").path
-    assert program is not None
-    options = [f"--streaming-tls-{what}={TLS / what}.pem" for what in ("cert", "key")]
-    with serving(*options) as server:
-        crictl = Crictl(program, tmp_path / "crictl.yaml", server.endpoint)
-        crictl.ok("pull", BUSYBOX)
-        pod = Stage(Runtime(FAKE, crictl, "", "", server.endpoint), tmp_path, "tls").pod()
-        running = pod.start("main", "sleep", "300")
-        streamed = ("exec", "-r", transport, running)
-        assert crictl.ok(*streamed, "echo", "secret").out == "secret\n"
-        authority = ("--tls-ca", str(TLS / "cert.pem"))
-        client = ("--tls-cert", str(TLS / "cert.pem"), "--tls-key", str(TLS / "key.pem"))
-        trusting = ("exec", "-r", transport, *authority, *client, running, "seq", "30000")
-        assert crictl.ok(*trusting).out.count("\n") == 30_000
+    files = {what: str(TLS / f"{what}.pem") for what in ("cert", "key")}
+    options = [f"--streaming-tls-{what}={file}" for what, file in files.items()]
+    with private_stage(tmp_path, *options) as stage:
+        crictl = stage.runtime.crictl
+        running = stage.pod().start("main", "sleep", "300")
+        streamed = ("exec", "-r", transport)
+        assert crictl.ok(*streamed, running, "echo", "secret").out == "secret\n"
+        client = [f"--tls-{what}={file}" for what, file in files.items()]
+        trusting = (*streamed, f"--tls-ca={files['cert']}", *client, running)
+        assert crictl.ok(*trusting, "seq", "30000").out.count("\n") == 30_000
