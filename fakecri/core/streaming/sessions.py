@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 ROOM = PIPE_SIZE
 """Bytes that wait for the client, from which on a writer has to wait."""
 
+PIECE = 32_768
+"""Bytes that go to the client at a time, as the buffers of Go's io.Copy have."""
+
 IDLE_NS = 4 * 60 * 60 * SECOND_NS
 """How long nothing has to come or go before a session is given up."""
 
@@ -121,7 +124,7 @@ class Session:
         """Whether there is something to take."""
         return bool(self._parcels)
 
-    def take(self, limit: int = 32768) -> Parcel | None:
+    def take(self, limit: int = PIECE) -> Parcel | None:
         """Return what is to be sent next, of one channel; None: nothing, now.
 
         It has `limit` bytes at most. There is room for more then, and the process goes on.
@@ -147,9 +150,9 @@ class Session:
             parcels.appendleft(Parcel(channel, content[limit:], ends))
             return Parcel(channel, content[:limit])
         chunks, size = [content], len(content)
-        while not ends and parcels and parcels[0].channel == channel:
+        while not ends and parcels and parcels[0].channel == channel and not parcels[0].ends:
             size += len(parcels[0].content)
-            if parcels[0].ends or size > limit:
+            if size > limit:
                 break
             chunks.append(parcels.popleft().content)
         return Parcel(channel, b"".join(chunks) if len(chunks) > 1 else content, ends)
@@ -180,10 +183,14 @@ class Session:
 
     def deliver(self, parcel: Parcel) -> None:
         """Have it where the client can take it."""
-        self._parcels.append(parcel)
-        self.held += len(parcel.content)
-        if parcel.content:
-            self.count(parcel.channel, parcel.content)
+        channel, content, ends = parcel
+        for start in range(0, len(content), PIECE):  # else one of many would be cut many times
+            self._parcels.append(Parcel(channel, content[start : start + PIECE]))
+        if ends:
+            self._parcels.append(Parcel(channel, b"", ends))
+        if content:
+            self.held += len(content)
+            self.count(channel, content)
         self.stir()
 
     def count(self, channel: str, content: bytes) -> None:
