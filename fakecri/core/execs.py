@@ -46,8 +46,10 @@ def start(
     started it has seen its end.
     """
     with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
+        if not argv:
+            raise CRIError("OCI runtime exec failed: exec failed: args must not be empty: unknown")
         try:
-            program = lifecycle.find_program(world, container, argv or ("",), is_exec=True)
+            program = lifecycle.find_program(world, container, argv, is_exec=True)
         except MissingExecutableError as missing:
             raise CRIError(
                 "OCI runtime exec failed: exec failed: unable to start container process: "

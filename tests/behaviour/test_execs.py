@@ -117,7 +117,6 @@ def test_an_exec_takes_the_time_of_its_command(ready: Node, pod: str) -> None:
         (["/nosuch"], 'exec: "/nosuch": stat /nosuch: no such file or directory'),
         (["/etc"], 'exec: "/etc": is a directory'),
         ([""], 'exec: "": executable file not found in $PATH'),
-        ([], 'exec: "": executable file not found in $PATH'),
         (["a\r"], 'exec: "a\\r": executable file not found in $PATH'),
     ],
 )
@@ -130,6 +129,16 @@ def test_a_missing_executable_is_an_error(ready: Node, pod: str, cmd: list[str],
     ):
         exec_sync(ready, running, *cmd)
     assert container(ready, running).execs == []
+
+
+def test_no_command_at_all_is_an_error(ready: Node, pod: str) -> None:
+    running = ready.run(pod, "sleep", "99")
+    with raises_status(
+        UNKNOWN,
+        f'{FAILED}failed to start exec "{id_of("exec", 1)}": OCI runtime exec failed: exec '
+        "failed: args must not be empty: unknown",
+    ):
+        exec_sync(ready, running)
 
 
 @pytest.mark.parametrize("state", ["CREATED", "EXITED", "UNKNOWN"])

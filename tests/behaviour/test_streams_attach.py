@@ -114,7 +114,7 @@ def test_a_container_that_has_ended_since_is_an_error(streams: Streams) -> None:
     streams.node.remove(other)
     message = (
         "Internal error occurred: error attaching to container: "
-        "failed to find container in store: not found"
+        f'failed to find container "{other}" in store: not found'
     )
     assert json.loads(streams.use(url).result().error)["message"] == message
 

@@ -16,12 +16,14 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from fakecri.channel import connect, runtime_stub
 from fakecri.proxy import Proxy
 from tests.real import install
 from tests.real.containerd import Address, containerd, obstacles
 from tests.real.crictl import Crictl
 from tests.real.registry import FAILURES
-from tests.real.runtimes import BUSYBOX, FAKE, REAL, WAIT_TIMEOUT_S, Runtime, Stage
+from tests.real.runtimes import BUSYBOX, FAKE, REAL, WAIT_TIMEOUT_S, Pod, Runtime, Stage
+from tests.real.wires import Doors
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
@@ -80,6 +82,25 @@ def stage(runtime: Runtime, tmp_path: Path, request: pytest.FixtureRequest) -> I
     stage = Stage(runtime, tmp_path, title)
     yield stage
     stage.clear()
+
+
+@pytest.fixture
+def doors(runtime: Runtime) -> Iterator[Doors]:
+    """The calls that give URLs."""
+    with connect(runtime.endpoint) as channel:
+        yield Doors(runtime, runtime_stub(channel))
+
+
+@pytest.fixture
+def pod(stage: Stage) -> Pod:
+    """A pod."""
+    return stage.pod()
+
+
+@pytest.fixture
+def running(pod: Pod) -> str:
+    """A container in it that does nothing."""
+    return pod.start("main", "sleep", "300")
 
 
 @contextmanager

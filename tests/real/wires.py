@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from tests.real.runtimes import Runtime
     from tests.streaming.spdy_client import Command, Wire
 
+REPLIES = ["reply error", "reply stdout", "reply stderr"]
+REPLIES_WITH_STDIN = ["reply error", "reply stdin", "reply stdout", "reply stderr"]
+ENDS = ["end of stdout", "end of stderr"]
+SUCCESS = 'error: {"status":"Success"}'
+RESETS = ["reset error 5", "reset stdout 5", "reset stderr 5"]
+FAREWELL = ["reset error 5", "goodbye 5 0", "closed"]
+FAREWELL_WITH_STDIN = ["reset error 5", "reset stdin 5", "goodbye 7 0", "closed"]
+
 
 class Doors:
     """Exec, Attach and PortForward of a runtime."""
@@ -80,7 +88,7 @@ def told(runtime: Runtime, wire: Wire, names: Mapping[int, str]) -> list[str]:
 
 def _phase(frame: Frame, names: Mapping[int, str]) -> str:
     """Frames of one phase, behind each other, come in an order that a race decides."""
-    is_status = isinstance(frame, Data) and names[frame.stream_id] == "error"
+    is_status = isinstance(frame, Data) and names.get(frame.stream_id) == "error"
     return f"{type(frame).__name__} {is_status}"
 
 
@@ -114,26 +122,25 @@ def _lines(runtime: Runtime, frames: list[Frame], names: Mapping[int, str]) -> l
 
 
 def _status(runtime: Runtime, text: str) -> str:
-    """What an error channel said, as the main branch of containerd says it."""
-    if runtime.name == REAL:
-        # 1.6 encodes a whole metav1.Status, repeats internal errors in it, and adds their kind.
-        text = text.removesuffix(": unknown")
-        if text.startswith("{"):
-            status = json.loads(text)
-            status.pop("metadata")
-            status["message"] = status.get("message", "").removesuffix(": unknown")
-            if status.get("reason") == "InternalError":
-                status.pop("details")
-            filled = {key: member for key, member in status.items() if member}
-            text = json.dumps(filled, separators=(",", ":"))
-            text = text.replace(">", "\\u003e").replace("&", "\\u0026")
+    """What an error channel said, as the main branch of containerd encodes it."""
+    if runtime.name == REAL and text.startswith("{"):
+        # 1.6 encodes a whole metav1.Status, and repeats internal errors in its details.
+        status = json.loads(text)
+        status.pop("metadata")
+        if status.get("reason") == "InternalError":
+            status.pop("details")
+        text = _encode(status)
     return re.sub(r"[0-9a-f]{64}", "ID", text)
 
 
 def failure(message: str, reason: str, **members: object) -> str:
     """A status on the error channel, as main encodes it."""
-    status = {"status": "Failure", "message": message, "reason": reason, **members}
-    return json.dumps(status, separators=(",", ":"))
+    return _encode({"status": "Failure", "message": message, "reason": reason, **members})
+
+
+def _encode(status: dict[str, object]) -> str:
+    text = json.dumps(status, separators=(",", ":"))
+    return text.replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def exited(code: int, *command: str) -> str:
@@ -155,3 +162,8 @@ def reads(channel: Callable[[], bytes], until: bytes) -> bytes:
         assert chunk, content
         content += chunk
     return content
+
+
+def shell(script: str) -> tuple[str, str, str]:
+    """A command that runs a script."""
+    return ("sh", "-c", script)

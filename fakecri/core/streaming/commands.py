@@ -247,7 +247,7 @@ class Attach(Command):
     def _start(self) -> None:
         """Begin to hear what the container writes."""
         try:
-            container = execs.running_container(self.world, self.request.container_id, named=False)
+            container = execs.running_container(self.world, self.request.container_id)
         except CRIError as error:
             text = f"error attaching to container: {error.message}"
             self.put("error", statuses.failed(self.version, text))
