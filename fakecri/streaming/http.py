@@ -6,9 +6,11 @@ Source: spec streaming 2.2 to 2.3. Texts and the order of headers are those of G
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
+from html import escape
 from http import HTTPStatus
 from http.client import responses
 from operator import itemgetter
+from posixpath import normpath
 from typing import NamedTuple, TypeAlias
 
 import h11
@@ -189,6 +191,9 @@ class Front:
         self._watcher()
 
     def _find_session(self, request: Request) -> Session | Response:
+        clean = _cleaned(request.path)
+        if clean != request.path:
+            return _moved(request, clean)
         route = _PATH.fullmatch(request.path)
         if route is None:
             return Response(404, b"404: Page Not Found", trailers=(_TEXT,))
@@ -300,6 +305,25 @@ def listed(values: Iterable[str]) -> list[str]:
 def _refused(status: int, text: str) -> Response:
     again = (("Retry-After", str(RETRY_AFTER_S)),) if status == HTTPStatus.TOO_MANY_REQUESTS else ()
     return _failure(status, text, *again)
+
+
+def _cleaned(path: str) -> str:
+    """Return the path that Go's server sends a client to."""
+    if not path.startswith("/"):
+        return path
+    clean = normpath(f"/{path.lstrip('/')}")
+    return f"{clean}/" if path.endswith("/") and clean != "/" else clean
+
+
+def _moved(request: Request, path: str) -> Response:
+    _, mark, query = request.target.partition("?")
+    location = path + mark + query
+    headers = (("Location", location),)
+    if request.verb not in {"GET", "HEAD"}:
+        return Response(301, b"", headers)
+    shown = escape(location).replace("&quot;", "&#34;").replace("&#x27;", "&#39;")
+    body = f'<a href="{shown}">Moved Permanently</a>.\n\n'
+    return Response(301, body.encode(), (("Content-Type", "text/html; charset=utf-8"), *headers))
 
 
 def _failure(status: int, text: str, *headers: tuple[str, str]) -> Response:

@@ -88,12 +88,15 @@ def test_the_end_of_stdin_ends_another_attachment(doors: Doors, pod: Pod) -> Non
 
 def test_all_who_are_attached_hear_and_speak(doors: Doors, pod: Pod) -> None:
     container = pod.start("main", *shell(READING), stdin=True)
-    with open_stdin(doors, container) as one, open_stdin(doors, container) as other:
+    with open_stdin(doors, container) as one:
         one.write(b"one\n")
-        assert (one.read(), other.read()) == (b"got one\n", b"got one\n")
-        one.hang_up()
-        other.write(b"bye\n")
-        assert "stdout: got one\ngot bye\n" in told_to(doors.runtime, other)
+        assert one.read() == b"got one\n"  # it is attached by now
+        with open_stdin(doors, container) as other:
+            other.write(b"two\n")
+            assert (one.read(), other.read()) == (b"got two\n", b"got two\n")
+            one.hang_up()
+            other.write(b"bye\n")
+            assert "stdout: got two\ngot bye\n" in told_to(doors.runtime, other)
 
 
 def test_stdin_of_a_container_that_has_none_is_lost(doors: Doors, pod: Pod) -> None:

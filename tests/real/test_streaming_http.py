@@ -194,9 +194,22 @@ def test_other_paths_are_not_found(url: str, path: str, method: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["//exec/a", "/exec//a", "/foo/../exec/a", "/exec/./a"])
-def test_paths_that_are_not_clean_lead_to_those_that_are(url: str, path: str) -> None:
-    answer = ask(_at(url, path), method="GET")
-    assert (answer.status, answer.find("Location")) == (301, "/exec/a")
+@pytest.mark.parametrize("query", ["", "?a=<'b'>&c"])
+def test_paths_that_are_not_clean_lead_to_those_that_are(url: str, path: str, query: str) -> None:
+    answer = ask(_at(url, path + query), method="GET")
+    link = "/exec/a" + query.replace("&", "&amp;").replace("'", "&#39;")
+    body = f'<a href="{link.replace("<", "&lt;").replace(">", "&gt;")}">Moved Permanently</a>.\n\n'
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Location": f"/exec/a{query}",
+        "Content-Length": str(len(body)),
+    }
+    assert shown(answer) == (301, headers, body.encode())
+
+
+def test_nothing_but_where_to_go_is_told_to_who_posts(url: str) -> None:
+    answer = ask(_at(url, "/exec//a/"))
+    assert shown(answer) == (301, {"Location": "/exec/a/", "Content-Length": "0"}, b"")
 
 
 def _at(url: str, path: str) -> str:

@@ -132,6 +132,24 @@ def test_other_paths_are_not_found(endpoint: Endpoint, verb: str, path: str) -> 
     assert not front.ended
 
 
+@pytest.mark.parametrize(
+    ("path", "clean"),
+    [
+        ("//exec/a", "/exec/a"),
+        ("/exec//a/?b=c", "/exec/a/?b=c"),
+        ("/attach/..", "/"),
+        ("http://there//exec/./a", "/exec/a"),
+    ],
+)
+def test_paths_that_are_not_clean_lead_to_those_that_are(
+    endpoint: Endpoint, path: str, clean: str
+) -> None:
+    answer, front = endpoint.ask("POST", path, SPDY + V4)
+    head = f"HTTP/1.1 301 Moved Permanently\r\nLocation: {clean}\r\n{DATE}"
+    assert answer == f"{head}Content-Length: 0\r\n\r\n"
+    assert not front.ended
+
+
 @pytest.mark.parametrize("verb", ["PUT", "HEAD", "OPTIONS", "DELETE"])
 def test_other_verbs_are_not_allowed_and_burn_nothing(endpoint: Endpoint, verb: str) -> None:
     path = endpoint.path()
@@ -143,7 +161,9 @@ def test_other_verbs_are_not_allowed_and_burn_nothing(endpoint: Endpoint, verb: 
     assert endpoint.ask("GET", path, SPDY + V4)[0].startswith("HTTP/1.1 101 ")
 
 
-@pytest.mark.parametrize("path", ["/exec/", "/exec/abcdefgh", "/attach/..", "/portforward/%20?a=b"])
+@pytest.mark.parametrize(
+    "path", ["/exec/", "/exec/abcdefgh", "/attach/...", "/portforward/%20?a=b"]
+)
 def test_unknown_tokens_are_not_found(endpoint: Endpoint, path: str) -> None:
     assert endpoint.ask("POST", path, SPDY + V4)[0] == UNKNOWN
 
