@@ -26,6 +26,9 @@ from fakecri.streaming.conversations import Conversation
 HEAD_LIMIT = (1 << 20) + 4096
 """Bytes that the headers of a request may have."""
 
+OUTPUT = 65_536
+"""Bytes of answers that lie here, from which on no more requests are read."""
+
 COMMANDS = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
 """The subprotocols of exec and attach over SPDY."""
 FORWARDS = ("portforward.k8s.io",)
@@ -125,8 +128,8 @@ class Front:
 
     @property
     def full(self) -> bool:
-        """Whether no more is to be read for now."""
-        return self._next is not None and self._next.full
+        """Whether no more is to be read for now: also where a client does not read answers."""
+        return len(self._output) >= OUTPUT or (self._next is not None and self._next.full)
 
     @property
     def ended(self) -> bool:

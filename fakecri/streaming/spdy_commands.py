@@ -93,7 +93,9 @@ class SpdyCommand:
 
     @property
     def full(self) -> bool:
-        """Whether no more is to be read for now."""
+        """Whether no more is to be read for now: also where a client does not read answers."""
+        if self._size >= OUTPUT:
+            return True
         if self._missing:
             return sum(map(len, self._unfed)) >= ENOUGH
         return self._session.full

@@ -103,8 +103,9 @@ class SpdyForward:
 
     @property
     def full(self) -> bool:
-        """Whether no more is to be read for now."""
-        return self._unfed >= ENOUGH and not self._session.ended
+        """Whether no more is to be read for now: also where a client does not read answers."""
+        much = self._unfed >= ENOUGH or len(self._output) >= OUTPUT
+        return much and not self._session.ended
 
     @property
     def ended(self) -> bool:

@@ -8,7 +8,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -20,6 +20,7 @@ from fakecri import CRI, UsageError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.streaming.sessions import ROOM
 from fakecri.endpoints import UnusableAddress
+from fakecri.streaming.http import Front
 from fakecri.streaming.server import StreamingServer, open_streaming, tls_context
 from fakecri.streaming.wires import WINDOW, Wire
 from tests.streaming import http_client, spdy_client, websocket_client
@@ -336,6 +337,45 @@ def test_a_slow_reader_holds_the_process_up_and_nothing_grows(still: Endpoint) -
 def session_of(endpoint: Endpoint) -> list[Any]:
     with endpoint.cri.host.turn() as world:
         return list(world.sessions)
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+PING = b"\x80\x03\x00\x06\x00\x00\x00\x04\x00\x00\x00\x01"
+
+
+@pytest.mark.parametrize("spoken", ["http", "exec", "portforward"])
+def test_who_asks_and_reads_no_answers_is_not_listened_to_any_more(
+    still: Endpoint, spoken: str
+) -> None:
+    if spoken == "http":
+        opened = http_client.connect(f"http://{still.server.address}")
+    elif spoken == "exec":
+        offers = spdy_client.offers("v4.channel.k8s.io")
+        opened, _ = http_client.ask(still.url("true"), lines=offers)
+    else:
+        request = pb.PortForwardRequest(pod_sandbox_id=still.pod)
+        url = still.node.runtime.PortForward(request).url
+        opened, _ = http_client.ask(url, lines=spdy_client.offers("portforward.k8s.io"))
+    with closing(opened):
+        opened.setblocking(False)
+        (wire,) = still.wires()
+        transport, front = wire._transport, wire._conversation
+        assert transport is not None
+        assert isinstance(front, Front)
+        asked = (REQUEST if spoken == "http" else PING) * 1000
+
+        def flood() -> bool:
+            with suppress(BlockingIOError):
+                opened.send(asked)
+            return not transport.is_reading()
+
+        still.until(flood)
+        assert transport.get_write_buffer_size() < 40 * WINDOW
+        assert len(front._output) < 40 * WINDOW
+        # Once it reads, it gets all that it has asked for.
+        opened.settimeout(PATIENCE_S)
+        while not transport.is_reading():
+            assert opened.recv(1 << 20)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
