@@ -1,7 +1,7 @@
 """The object: a whole runtime for a test, in one name."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO, Unpack
 
@@ -19,6 +19,7 @@ from fakecri.core.node import Node
 from fakecri.core.processes import Program
 from fakecri.core.records import Container
 from fakecri.core.world import World
+from fakecri.endpoints import ANY_PORT
 from fakecri.errors import CRIError, Missing, UsageError
 from fakecri.host import Host
 from fakecri.host_mounts import HostFiles
@@ -109,12 +110,12 @@ class CRI(Laboratory):
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)
-        if streaming_address is not None:
-            try:
-                self.open_streams(streaming_address, streaming_tls)
-            except BaseException:
-                self.close()
-                raise
+        if streaming_address is not None or streaming_tls is not None:
+            asked = ANY_PORT if streaming_address is None else streaming_address
+            with ExitStack() as stack:
+                stack.callback(self.close)
+                self.open_streams(asked, streaming_tls)
+                stack.pop_all()
 
     @classmethod
     def over(cls, host: Host) -> Self:
@@ -244,7 +245,7 @@ class CRI(Laboratory):
         """
         return open_stream(self._host, url, version)
 
-    def open_streams(self, address: str = "127.0.0.1:0", tls: "Tls | None" = None) -> str:
+    def open_streams(self, address: str = ANY_PORT, tls: "Tls | None" = None) -> str:
         """Let real clients use the URLs of Exec, Attach and PortForward; return where they lead.
 
         `tls` are the files of a certificate and its key. UnusableAddress where nobody can listen

@@ -18,6 +18,9 @@ from urllib.parse import quote, unquote
 
 from fakecri.errors import UsageError
 
+ANY_PORT = "127.0.0.1:0"
+"""A port of the loopback interface that is free, whichever."""
+
 PATH_LIMIT = 107
 """Bytes of a unix socket's path: `sun_path` has 108, and a NUL ends it."""
 

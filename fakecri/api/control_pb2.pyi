@@ -1245,6 +1245,7 @@ class Options(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
     WIRE_FAULTS_FIELD_NUMBER: _builtins.int
+    STREAMING_ADDRESS_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     pace: _builtins.str
     """"manual", "autojump", "rate" or "system"; empty: "rate"."""
@@ -1260,6 +1261,8 @@ class Options(_message.Message):
     """"memory" or "loopback"; empty: "memory"."""
     wire_faults: _builtins.bool
     """Let rules break connections that are armed later, too."""
+    streaming_address: _builtins.str
+    """Where the URLs of Exec, Attach and PortForward lead; empty: "127.0.0.1:0"."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Rules that are armed from the start."""
@@ -1302,10 +1305,11 @@ class Options(_message.Message):
         state: _abc.Iterable[_builtins.str] | None = ...,
         mask: _abc.Iterable[_builtins.str] | None = ...,
         wire_faults: _builtins.bool = ...,
+        streaming_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "disk_bytes", b"disk_bytes", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "strict_images", b"strict_images", "wire_faults", b"wire_faults"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "streaming_address", b"streaming_address", "strict_images", b"strict_images", "wire_faults", b"wire_faults"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disk_bytes: _TypeAlias = _typing.Literal["disk_bytes"]  # noqa: Y015
     _WhichOneofArgType__disk_bytes: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes"]  # noqa: Y015

@@ -285,6 +285,7 @@ SESSION = (
             _flag("options.annotations", "--annotations", "let those of pods choose that, too"),
             _option("options.disk_bytes", "--disk-bytes", "N", "how big the disk is", type=int),
             _option("options.network", "--network", "NAME", "memory or loopback (memory)"),
+            _option("options.streaming_address", "--streaming-address", "ADDRESS", "of streams"),
             _several("options.state", "--state", "FAULT", "what happens by itself"),
             _several("options.mask", "--mask", "FIELD", "hide fields from the recording"),
             _flag("options.wire_faults", "--wire-faults", "let rules break connections"),

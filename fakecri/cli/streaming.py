@@ -3,8 +3,9 @@
 import argparse
 from pathlib import Path
 
+from fakecri.endpoints import ANY_PORT
 from fakecri.errors import UsageError
-from fakecri.streaming.server import ANY_PORT, Tls
+from fakecri.streaming.server import Tls
 
 
 def add_streaming_options(parser: argparse.ArgumentParser) -> None:

@@ -14,12 +14,13 @@ from fakecri.core.plain import require_fields
 from fakecri.core.references import InvalidReference
 from fakecri.core.state_faults import StateFault, StateFaultError
 from fakecri.cri import CRI
+from fakecri.endpoints import ANY_PORT
 from fakecri.errors import UsageError
 from fakecri.network import choose_subnets, open_network
 from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Scope, as_rules, texts_of
-from fakecri.streaming.server import ANY_PORT, Tls, check_streaming
+from fakecri.streaming.server import Tls, check_streaming
 
 OpenFiles: TypeAlias = Callable[[], tuple[Files, Files | None]]
 """Where logs and checkpoints go, and what mounts of host paths lead to (None: the same)."""
@@ -85,10 +86,7 @@ class Options:
             raise UsageError(f"{prefix}mask {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
-        try:
-            check_streaming(self.streaming_address, self.streaming_tls)
-        except UsageError as error:
-            raise UsageError(f"{prefix}streaming-address {error}") from error
+        check_streaming(self.streaming_address, self.streaming_tls, prefix)
 
     @property
     def breaks_wires(self) -> bool:

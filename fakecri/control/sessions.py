@@ -151,6 +151,8 @@ class Session:
         if self.slot.journal.too_long:
             raise Refused(f"more was done than the {MOST_STEPS} steps that are remembered: Reset")
         with self.cri.host.turn() as world:
+            if world.sessions.used:
+                raise Refused("what came over streams cannot be made to come again")
             start_ns, virtual_ns = world.began_ns, world.scheduler.now_ns - world.began_ns
         steps = tuple(self.slot.journal.steps)
         return self.snapshots.add(Snapshot(steps, virtual_ns, start_ns)), len(steps)

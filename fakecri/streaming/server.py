@@ -17,7 +17,7 @@ from fakecri.core.streaming.commands import Command
 from fakecri.core.streaming.forwards import Forward
 from fakecri.core.streaming.sessions import Session
 from fakecri.core.world import World
-from fakecri.endpoints import TcpAddress, UnusableAddress, parse_tcp
+from fakecri.endpoints import ANY_PORT, TcpAddress, UnusableAddress, parse_tcp
 from fakecri.errors import UsageError
 from fakecri.host import BLINK_S, Host
 from fakecri.loops import LoopThread
@@ -29,8 +29,6 @@ from fakecri.streaming.spdy_forwards import SpdyForward
 from fakecri.streaming.websockets import greet
 from fakecri.streaming.wires import Wire
 
-ANY_PORT = "127.0.0.1:0"
-"""Where the endpoint is where nobody chooses."""
 BACKLOG = 1024
 PATIENCE_S = 5.0
 """How long time waits for a client that is in the middle of saying what it wants."""
@@ -182,9 +180,15 @@ def open_streaming(host: Host, address: str = ANY_PORT, tls: Tls | None = None) 
     return server
 
 
-def check_streaming(address: str, tls: Tls | None = None) -> None:
-    """Raise UsageError for what `open_streaming` could not do right now."""
-    parse_tcp(address, beyond=tls is not None).check()
+def check_streaming(address: str, tls: Tls | None, prefix: str) -> None:
+    """Raise UsageError for what `open_streaming` could not do right now.
+
+    `prefix` is what stands before the names of options in the texts of errors.
+    """
+    try:
+        parse_tcp(address, beyond=tls is not None).check()
+    except UsageError as error:
+        raise UsageError(f"{prefix}streaming-address {address}: {error}") from error
     if tls is not None:
         tls_context(*tls)
 

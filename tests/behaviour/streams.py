@@ -9,8 +9,8 @@ from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.streaming.commands import Command
 from fakecri.core.streaming.sessions import Session
+from fakecri.endpoints import ANY_PORT
 from fakecri.stream import Stream
-from fakecri.streaming.server import ANY_PORT
 from tests.behaviour.steps import put_image
 from tests.streaming import spdy_client, websocket_client
 from tests.support import Node

@@ -4,6 +4,7 @@ from fakecri.api import control_pb2 as pb
 from fakecri.control.options import Options
 from fakecri.control.rpcs import handles, handles_all
 from fakecri.control.sessions import Session, Sessions
+from fakecri.endpoints import ANY_PORT
 
 KEPT_CALLS = 1000
 """How many calls a session remembers; the recording has them all."""
@@ -69,6 +70,7 @@ def _options(options: pb.Options) -> Options:
         disk_bytes=options.disk_bytes if options.HasField("disk_bytes") else None,
         network=options.network or "memory",
         pod_subnets=tuple(options.pod_subnets),
+        streaming_address=options.streaming_address or ANY_PORT,
         state=tuple(options.state),
         mask=tuple(options.mask),
         wire_faults=options.wire_faults,

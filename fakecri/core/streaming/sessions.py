@@ -283,7 +283,8 @@ class Sessions:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._open: dict[Session, None] = {}
-        self._last = 0
+        self.used = 0
+        """How many tokens have been used."""
 
     def redeem(self, method: str, token: str) -> Session | None:
         """Burn a token and return what it opens.
@@ -295,8 +296,8 @@ class Sessions:
             return None
         if has_expired(ticket, self._world.scheduler.now_ns):
             return None
-        self._last += 1
-        return ticket.kind(self._world, ticket, self._last)
+        self.used += 1
+        return ticket.kind(self._world, ticket, self.used)
 
     def __iter__(self) -> "Iterator[Session]":
         """Those that are open, in the order of their opening."""
