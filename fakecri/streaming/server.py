@@ -29,6 +29,8 @@ from fakecri.streaming.spdy_forwards import SpdyForward
 from fakecri.streaming.websockets import greet
 from fakecri.streaming.wires import Wire
 
+__all__ = ["ANY_PORT", "StreamingServer", "Tls", "check_streaming", "open_streaming", "tls_context"]
+
 BACKLOG = 1024
 PATIENCE_S = 5.0
 """How long time waits for a client that is in the middle of saying what it wants."""

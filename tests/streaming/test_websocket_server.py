@@ -9,7 +9,7 @@ import pytest
 from wsproto.events import Ping
 
 from fakecri.core.net.daemons import echo_server
-from fakecri.streaming.server import ANY_PORT
+from fakecri.endpoints import ANY_PORT
 from tests.core.net.pods import Pods
 from tests.streaming import websocket_client
 from tests.streaming.talks import attach_url, exec_url, forward_url
