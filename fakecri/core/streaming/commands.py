@@ -53,7 +53,8 @@ class Command(Session):
         """Whether its client can do nothing but wait; not where the process waits for it."""
         stdin = self._stdin()
         reads = stdin is not None and stdin.awaited and not stdin.closed
-        return self._asked and not (reads or self.ended or self.readable)
+        waits = (self._asked and not reads) or self.troubles.owes
+        return waits and not (self.ended or self.readable)
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -47,7 +47,8 @@ class Forward(Session):
     def waits(self) -> bool:
         """Whether its client can do nothing but wait: for an answer, or for an end."""
         connections = self._connections.values()
-        return not self.readable and any(each.asks or each.lingers for each in connections)
+        waits = self.troubles.owes or any(each.asks or each.lingers for each in connections)
+        return waits and not self.readable
 
     def connect(self, port: int) -> int:
         """Begin a connection; return its number N: `data.N` and `error.N` are its channels."""

@@ -241,8 +241,8 @@ class Session:
             self._admission.drop()
         if self._patience is not None:
             self._patience.cancel()
+        self.world.sessions.remove(self)
         if self._opened:
-            self.world.sessions.remove(self)
             counts = dict(sorted(self._bytes.items()))
             self.record("closed", bytes=counts, reason=reason)
         self._roomy.set_result(None)

@@ -69,6 +69,11 @@ class Stage:
         """Whether it goes on: `eof`, the end of stdin; `hang up`, which kills; `resize`."""
         return True
 
+    @property
+    def owes(self) -> bool:
+        """Whether something will go on to the client when its time has come."""
+        return False
+
     def close(self) -> None:
         """The session is over."""
 
@@ -287,6 +292,10 @@ class _Slow(Stage):
 
     def finish(self, reason: str) -> None:
         self._throttle.finish(reason)
+
+    @property
+    def owes(self) -> bool:
+        return self._throttle.owes
 
     def close(self) -> None:
         self._throttle.close()

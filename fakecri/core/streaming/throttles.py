@@ -44,6 +44,11 @@ class Throttle:
         self._reason = reason
         self._go_on()
 
+    @property
+    def owes(self) -> bool:
+        """Whether there is something that waits for its time."""
+        return bool(self._waiting)
+
     def close(self) -> None:
         """Nobody wants it any more."""
         self._waiting.clear()

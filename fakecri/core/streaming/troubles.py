@@ -64,6 +64,11 @@ class Troubles:
         """Whether something goes on to the process: see `Stage.passes`."""
         return all(stage.passes(what) for stage in self._stages)
 
+    @property
+    def owes(self) -> bool:
+        """Whether something will come to the client when its time has come."""
+        return any(stage.owes for stage in self._stages)
+
     def close(self) -> None:
         """The session is over."""
         for stage in self._stages:
