@@ -24,14 +24,13 @@ def wire(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def lab(wire: str) -> Iterator[Streams]:
     """Open a node, and real clients for what its URLs lead to."""
-    with open_streams(wire) as opened, opened.opened:
-        opened.open_ = OPENERS[wire]
+    with open_streams(wire) as opened:
         yield opened
 
 
 def sh(lab: Streams, script: str, **fields: Any) -> Any:
     """Execute a script as a client of the wire."""
-    return lab.use(url_of(lab, script, **fields), **(fields if lab.wire == "spdy" else {}))
+    return lab.use(url_of(lab, script, **fields))
 
 
 def url_of(lab: Streams, script: str, **fields: Any) -> str:
