@@ -73,6 +73,21 @@ def test_output_is_bytes_and_streams_are_told_apart(ready: Node, pod: str) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (("od", "-An", "-N2", "-tx1", "/dev/zero"), b" 00 00\n"),
+        (("xxd", "-p", "-s", "3", "-l", "2", "/dev/zero"), b"0000\n"),
+        (("hexdump", "-n", "2", "/dev/zero"), b"0000000 0000\n0000002\n"),
+    ],
+)
+def test_a_dump_reads_no_more_than_it_shows(
+    ready: Node, pod: str, command: tuple[str, ...], shown: bytes
+) -> None:
+    running = ready.run(pod, "sleep", "99")
+    assert exec_sync(ready, running, *command).stdout.replace(b" " * 35, b"") == shown
+
+
 def test_an_exec_has_the_environment_the_user_and_the_directory_of_the_container(
     ready: Node, pod: str
 ) -> None:

@@ -88,13 +88,18 @@ def _visible(chunk: bytes) -> str:
 
 
 def _gather(
-    process: Process, name: str, paths: Sequence[str], status: list[int]
+    process: Process,
+    name: str,
+    paths: Sequence[str],
+    status: list[int],
+    enough: int | None,
 ) -> Waits[bytes | None]:
-    """All files one after another; None where there is none that can be read."""
-    parts = []
+    """All files one after another, until that is enough; None: there is none to be read."""
+    parts: list[bytes] = []
     for path in paths or ["-"]:
+        rest = None if enough is None else enough - sum(map(len, parts))
         try:
-            parts.append((yield from content_of(process, path)))
+            parts.append((yield from content_of(process, path, rest)))
         except OSError as error:
             status[0] = complain(process, name, f"{path}: {reason(error)}")
     return b"".join(parts) if parts else None
@@ -128,7 +133,7 @@ def dump_hexadecimal(process: Process, _: Surroundings) -> Waits[int]:
         letters.append("C")
     status = [0]
     skip, most = _limits(options, "s", "n")
-    content = yield from _gather(process, name, options.operands, status)
+    content = yield from _gather(process, name, options.operands, status, _end(skip, most))
     if content is None:
         return 1
     if skip and not options.operands:
@@ -154,6 +159,10 @@ def _limits(options: Options, skip: str, most: str) -> tuple[int, int | None]:
     skips = [sized_number(each) for each in options.values(skip)]
     counts = [sized_number(each) for each in options.values(most)]
     return (skips[-1] if skips else 0), (counts[-1] if counts else None)
+
+
+def _end(skip: int, most: int | None) -> int | None:
+    return None if most is None else skip + most
 
 
 def _canonical(row: bytes) -> str:
@@ -241,8 +250,8 @@ def dump_octal(process: Process, _: Surroundings) -> Waits[int]:
     widths = [whole_number(each, 1, 4096) for each in options.values("w") if each]
     width = widths[-1] if widths else 32 if "w" in options.letters else _ROW
     status = [0]
-    content = yield from _gather(process, "od", options.operands, status)
     skip, most = _limits(options, "j", "N")
+    content = yield from _gather(process, "od", options.operands, status, _end(skip, most))
     if content is None:
         return 1
     if skip > len(content):
@@ -279,7 +288,7 @@ def dump_or_undump(process: Process, _: Surroundings) -> Waits[int]:
         raise UsageError
     status = [0]
     skip, most = _limits(options, "s", "l")
-    content = yield from _gather(process, "xxd", options.operands, status)
+    content = yield from _gather(process, "xxd", options.operands, status, _end(skip, most))
     if content is None:
         return 1
     if "r" in letters:

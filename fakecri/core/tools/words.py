@@ -232,15 +232,23 @@ def read_all(process: Process) -> Waits[bytes]:
     return b"".join(chunks)
 
 
-def content_of(process: Process, path: str) -> Waits[bytes]:
-    """The content of a file, which may be a FIFO; `-` is stdin. Raises OSError."""
+def content_of(process: Process, path: str, enough: int | None = None) -> Waits[bytes]:
+    """The content of a file, which may be a FIFO; `-` is stdin. Raises OSError.
+
+    With `enough` bytes no more is read: /dev/urandom has no end.
+    """
     if path == "-":
-        return (yield from read_all(process))
+        return (yield from _read_from(process, enough))
     opened = yield from process.files.opening(path, "r")
-    chunks = []
     try:
-        while chunk := (yield from opened.read()):
-            chunks.append(chunk)
+        return (yield from _read_from(opened, enough))
     finally:
         opened.close()
+
+
+def _read_from(source: Process | Reader, enough: int | None) -> Waits[bytes]:
+    chunks, size = [], 0
+    while (enough is None or size < enough) and (chunk := (yield from source.read())):
+        chunks.append(chunk)
+        size += len(chunk)
     return b"".join(chunks)
