@@ -1,9 +1,9 @@
-"""How fast streams are, as ratios in one run: `python tests/benchmarks/streams.py`.
+"""How fast streams are, as ratios in one run: `python -m tests.benchmarks.streams`.
 
 Bytes: what an exec writes to its stdout, over SPDY and over a WebSocket, to a plain HTTP download
 of as many bytes, from an event loop in the same process. Both are drained by the same client, which
 looks at none of it. Calls: execs of `echo`, one after another, to ExecSync of the same over gRPC;
-an exec is a call, an HTTP upgrade, four streams and a status. All take turns, so that whatever else
+an exec is a call, an HTTP upgrade, streams and a status. All take turns, so that whatever else
 the machine does hits them alike. A ratio is that of the medians of the rounds.
 """
 
