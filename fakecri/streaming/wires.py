@@ -192,7 +192,10 @@ class Wire(asyncio.Protocol):
 
     def _end(self, transport: asyncio.Transport) -> None:
         transport.resume_reading()
-        if transport.can_write_eof():
-            transport.write_eof()
-        else:
+        if not transport.can_write_eof():
             transport.close()
+            return
+        try:
+            transport.write_eof()
+        except OSError:  # the client has broken off, and we have not been told yet
+            transport.abort()
