@@ -260,4 +260,6 @@ def test_a_client_that_goes_away_sees_the_end_of_the_connection(stage: Stage) ->
         before = len(client.wire.frames)
         client.wire.send_raw(client.wire.spdy.go_away())
         client.wire.wait_for_close()
-        assert client.wire.frames[before:] == []
+        # A containerd may still be about to forget the streams of the pair.
+        late = [each for each in client.wire.frames[before:] if not isinstance(each, RstStream)]
+        assert late == []

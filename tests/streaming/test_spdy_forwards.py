@@ -12,8 +12,9 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.cni import netns_path
 from fakecri.core.net.daemons import echo_server
 from fakecri.core.processes import Process
-from fakecri.core.scheduler import Waits
+from fakecri.core.scheduler import SECOND_NS, Waits
 from fakecri.core.streaming.forwards import Forward
+from fakecri.core.streaming.sessions import IDLE_NS
 from fakecri.streaming.spdy_decoding import Decoder
 from fakecri.streaming.spdy_forwards import ENOUGH, SpdyForward
 from fakecri.streaming.spdy_frames import (
@@ -31,6 +32,7 @@ from tests.core.net.pods import Pods, pods
 from tests.streaming.frames import FRAMES, PLACES, cut
 
 CANCEL, PROTOCOL_ERROR = 5, 1
+IDLE_S = IDLE_NS // SECOND_NS
 NONE, WAITS, FORMS = (False, False, False), (True, False, False), (False, True, False)
 REFUSED = "dial {} {}:{}: connect: connection refused"
 
@@ -333,6 +335,25 @@ def test_a_client_that_goes_away_is_answered_with_the_end_of_the_connection(wire
     wire.send(GoAway(0))
     assert wire.take() == []
     assert (wire.speaker.ended, wire.speaker.cut) == (True, False)
+
+
+def test_who_says_nothing_for_four_hours_is_told_and_left(wire: Wire) -> None:
+    wire.pair(1, 7)
+    wire.net.cri.advance(IDLE_S - 1)
+    wire.send(Ping(1))
+    wire.net.cri.advance(IDLE_S - 1)
+    assert wire.take() == [SynReply(1), SynReply(3), Ping(1)]
+    wire.net.cri.advance(IDLE_S)
+    assert wire.take() == [RstStream(1, CANCEL), RstStream(3, CANCEL), GoAway(3)]
+    assert (wire.speaker.ended, wire.speaker.cut) == (True, False)
+
+
+def test_a_runtime_that_dies_says_nothing(wire: Wire) -> None:
+    wire.pair(1, 7)
+    wire.take()
+    wire.net.cri.restart_runtime()
+    assert (wire.speaker.ended, wire.speaker.cut) == (True, True)
+    assert wire.take() == []
 
 
 def test_bytes_that_are_no_frames_end_the_connection(wire: Wire) -> None:
