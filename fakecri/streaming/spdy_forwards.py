@@ -192,7 +192,7 @@ class SpdyForward:
         self._session.stir()
 
     def _hear(self, pair: Pair, content: bytes, *, ends: bool) -> None:
-        pair.ended = pair.ended or ends
+        pair.ended = ends
         if content:
             pair.unfed.append(content)
             self._unfed += len(content)

@@ -286,12 +286,25 @@ def test_half_a_pair_waits_30_seconds_for_the_other(wire: Wire) -> None:
 
 
 def test_a_data_stream_alone_is_given_up_without_a_word(wire: Wire) -> None:
+    stirred: list[None] = []
+    wire.session.watcher = lambda: stirred.append(None)
     wire.open(1, "data", "7", "x")
-    wire.send(data(1, b"hello"))
+    wire.send(data(1, bytes(ENOUGH)))
+    before = wire.speaker.full
     wire.net.cri.advance(30)
-    assert wire.take() == [SynReply(1)]
+    assert (before, wire.speaker.full, stirred) == (True, False, [None])
     wire.send(data(1, bytes(ENOUGH)))
     assert not wire.speaker.full
+    assert wire.take() == [SynReply(1)]
+
+
+def test_of_a_client_that_has_gone_all_is_read(wire: Wire) -> None:
+    wire.open(1, "data", "7", "x")
+    wire.send(data(1, bytes(ENOUGH)))
+    before = wire.speaker.full
+    with wire.net.cri.host.turn():
+        wire.speaker.hang_up()
+    assert (before, wire.speaker.full) == (True, False)
 
 
 def test_a_pair_that_is_complete_is_not_given_up(wire: Wire) -> None:
@@ -346,6 +359,26 @@ def test_who_says_nothing_for_four_hours_is_told_and_left(wire: Wire) -> None:
     wire.net.cri.advance(IDLE_S)
     assert wire.take() == [RstStream(1, CANCEL), RstStream(3, CANCEL), GoAway(3)]
     assert (wire.speaker.ended, wire.speaker.cut) == (True, False)
+
+
+def test_what_the_client_is_sent_puts_it_off_too(net: Pods) -> None:
+    def speak_late(process: Process) -> Waits[int]:
+        connection = yield from process.listen(80).accept()
+        yield from process.sleep(IDLE_S - 1)
+        connection.write(b"hello")
+        yield from process.forever()
+        return 0
+
+    pod = net.pod()
+    net.run(pod, speak_late)
+    wire = open_wire(net, pod)
+    wire.pair(1, 80)
+    wire.net.cri.advance(IDLE_S - 1)
+    assert wire.take() == [SynReply(1), SynReply(3), data(3, b"hello")]
+    wire.net.cri.advance(IDLE_S - 1)
+    assert not wire.speaker.ended
+    wire.net.cri.advance(1)
+    assert wire.speaker.ended
 
 
 def test_a_runtime_that_dies_says_nothing(wire: Wire) -> None:

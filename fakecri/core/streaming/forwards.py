@@ -181,7 +181,6 @@ class Forwarded:
             for way in ways:
                 way.drop()
             connection.close()
-            self.lingers = False
         for way in (first, second):
             if way.done:
                 way.result()

@@ -410,6 +410,90 @@ def test_the_end_of_the_runtime_ends_its_connections_and_not_the_pods(net: Pods)
     assert net.node.status(container).state == pb.CONTAINER_RUNNING
 
 
+def test_a_client_that_has_hung_up_makes_no_connections(net: Pods) -> None:
+    pod = net.pod()
+    net.run(pod, echo_server(7))
+    session = open_forward(net, pod)
+    with net.cri.host.turn():
+        session.hang_up()
+    connect(net, session, 7)
+    assert {row.state for row in net.namespace(pod).rows()} == {"LISTEN"}
+
+
+def test_a_pod_that_dies_makes_nobody_wait_any_more(net: Pods) -> None:
+    pod = net.pod()
+    container = net.run(pod, serving(80, wait_forever))
+    session = open_forward(net, pod)
+    number = connect(net, session, 80)
+    while not session.is_full(number):
+        feed(net, session, number, bytes(10_000))
+    net.node.stop(container)
+    net.cri.advance(1)
+    assert not session.is_full(number)
+    feed(net, session, number, bytes(10 * WINDOW))  # nobody wants it
+    assert not session.is_full(number)
+
+
+def test_what_comes_behind_the_end_of_the_client_is_dropped(net: Pods) -> None:
+    pod = net.pod()
+    got = bytearray()
+
+    def dawdle(process: Process, connection: Any) -> Waits[None]:
+        yield from process.sleep(0.5)
+        while chunk := (yield from connection.read()):
+            got.extend(chunk)
+
+    net.run(pod, serving(80, dawdle))
+    session = open_forward(net, pod)
+    number = connect(net, session, 80)
+    size = 0
+    while not session.is_full(number):
+        feed(net, session, number, bytes(10_000))
+        size += 10_000
+    close(net, session, number)
+    feed(net, session, number, b"late")
+    net.cri.advance(2)
+    assert got == bytes(size)
+
+
+def test_nothing_follows_an_end_that_a_slow_client_has_not_taken_yet(net: Pods) -> None:
+    pod = net.pod()
+
+    def pour(_process: Process, connection: Any) -> Waits[None]:
+        while True:
+            connection.write(bytes(1024))
+            yield from connection.room()
+
+    net.run(pod, serving(80, pour))
+    session = open_forward(net, pod)
+    close(net, session, connect(net, session, 80))
+    net.cri.advance(2)
+    parcels = take_all(net, session)
+    ends = [Parcel("data.1", b"", ends=True), Parcel("error.1", b"", ends=True)]
+    assert parcels[-2:] == ends
+    assert {parcel.channel for parcel in parcels[:-2]} == {"data.1"}
+
+
+def test_who_has_asked_again_waits_again(net: Pods) -> None:
+    pod = net.pod()
+
+    def ponder(process: Process, connection: Any) -> Waits[None]:
+        while chunk := (yield from connection.read()):
+            yield from process.sleep(5)
+            connection.write(chunk)
+
+    net.run(pod, serving(80, ponder))
+    session = open_forward(net, pod)
+    number = connect(net, session, 80)
+    for _ in range(2):
+        feed(net, session, number, b"hello")
+        waited = session.waits
+        net.cri.advance(5)
+        assert (waited, session.waits) == (True, False)
+        assert take_all(net, session) == [Parcel("data.1", b"hello")]
+        assert not session.waits
+
+
 def test_a_hundred_connections_at_once_do_not_get_mixed_up(net: Pods) -> None:
     pod = net.pod()
     for port in range(7, 17):
