@@ -314,8 +314,13 @@ class Connection:
         return self.encoder.encode(GoAway(self._last_heard, status))
 
     def finish(self) -> bytes:
-        """Break off all streams and go away: what comes before the end of the TCP connection."""
-        resets = [self.reset(stream_id) for stream_id in self.streams]
+        """Break off all streams and go away: what comes before the end of the TCP connection.
+
+        Nothing is said about streams that were never accepted.
+        """
+        unaccepted = {Stage.HEARD, Stage.HEARD_AND_DONE}
+        known = [each for each in self.streams if self.stage(each) not in unaccepted]
+        resets = [self.reset(stream_id) for stream_id in known]
         return b"".join((*resets, self.go_away()))
 
     def _send(self, move: Move, stream_id: int, *, ends: bool) -> None:

@@ -254,6 +254,12 @@ def test_the_end_resets_what_is_not_done_and_says_goodbye(sides: Sides) -> None:
     assert sides.server.streams == ()
 
 
+def test_the_end_says_nothing_about_a_stream_that_was_not_accepted(sides: Sides) -> None:
+    sides.open()
+    list(sides.server.receive(sides.client.open_stream(ERROR)[1]))
+    assert decode([sides.server.finish()]) == [RstStream(1, 5), GoAway(3)]
+
+
 def test_what_is_not_iterated_over_comes_later() -> None:
     server = Connection()
     content = encode([Ping(1), Ping(3)])
