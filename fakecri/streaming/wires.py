@@ -1,8 +1,11 @@
 """A real connection of a streaming client: bytes between a socket and what is spoken on it."""
 
 import asyncio
+import fcntl
 import socket
 import ssl
+import sys
+import termios
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -17,8 +20,8 @@ WINDOW = 65_536
 ROUNDS = 16
 """How often one connection is written to before others have their turn."""
 LINGER_S = 1.0
-"""How long a client may take to close after us: it may still be sending, and a socket that is
-closed with something unread resets the connection under what was sent last."""
+"""How long a client may take to close after us when it has got everything: it may still be sending,
+and a socket that is closed with something unread, or sent to afterwards, resets the connection."""
 
 
 class Wire(asyncio.Protocol):
@@ -186,7 +189,7 @@ class Wire(asyncio.Protocol):
             transport.resume_reading()
 
     def _finish(self, transport: asyncio.Transport) -> None:
-        self._lingering = self._loop.call_later(LINGER_S, transport.close)
+        self._lingering = self._loop.call_later(LINGER_S, self._part, transport)
         # Not at once: who calls may be the transport, which would then end itself once more.
         self._loop.call_soon(self._end, transport)
 
@@ -199,3 +202,16 @@ class Wire(asyncio.Protocol):
             transport.write_eof()
         except OSError:  # the client has broken off, and we have not been told yet
             transport.abort()
+
+    def _part(self, transport: asyncio.Transport) -> None:
+        """Close, unless some of it is still on its way: a ping of the client would destroy that."""
+        if transport.get_write_buffer_size() or _on_its_way(transport):
+            self._lingering = self._loop.call_later(LINGER_S, self._part, transport)
+        else:
+            transport.close()
+
+
+def _on_its_way(transport: asyncio.Transport) -> int:
+    """Return how many bytes the client's side has not taken from us yet."""
+    real = transport.get_extra_info("socket")
+    return int.from_bytes(fcntl.ioctl(real, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

@@ -432,6 +432,25 @@ def test_a_client_that_closes_late_loses_nothing(endpoint: Endpoint) -> None:
         assert wire.read_all(wire.channels[1]) == b'{"status":"Success"}'
 
 
+def test_a_client_that_reads_late_loses_nothing(
+    still: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakecri.streaming.wires.LINGER_S", 0.01)
+    size = 1_000_000
+    url = still.url("head", "-c", str(size), "/dev/zero")
+    with wire_to(still, url, "error", "stdout") as wire:
+        (behind,) = still.wires()
+        still.until(lambda: behind._lingering)
+        first = behind._lingering
+        still.until(
+            lambda: behind._lingering is not first
+        )  # it has been looked
+        wire.send_raw(wire.spdy.ping()[1])
+        assert len(wire.read_all(wire.channels[3])) == size
+        wire.wait_for_close()
+        assert not wire.broken
+
+
 def test_it_goes_down_and_comes_back_with_the_runtime(endpoint: Endpoint) -> None:
     place = endpoint.server.address
     url = endpoint.url("true")
