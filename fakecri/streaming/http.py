@@ -26,8 +26,8 @@ from fakecri.streaming.conversations import Conversation
 HEAD_LIMIT = (1 << 20) + 4096
 """Bytes that the headers of a request may have."""
 
-OUTPUT = 65_536
-"""Bytes of answers that lie here, from which on no more requests are read."""
+OUTPUT = 16_384
+"""Bytes of answers that lie here, from which on no more requests are looked at."""
 
 COMMANDS = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
 """The subprotocols of exec and attach over SPDY."""
@@ -113,6 +113,8 @@ class Front:
 
     def take(self) -> bytes:
         """Return what is to be sent next."""
+        if self._next is None:
+            self._read()  # what lies here since there were enough answers
         if self._output:
             output, self._output = bytes(self._output), bytearray()
             return output
@@ -159,7 +161,7 @@ class Front:
 
     def _read(self) -> None:
         try:
-            while not (self._closing or self._session or self._next):
+            while not (self._closing or self._session or self._next or self.full):
                 event = self._protocol.next_event()
                 if event is h11.NEED_DATA or event is h11.PAUSED:
                     return

@@ -90,7 +90,10 @@ class StreamingServer:
             thread.close()
 
     def is_thinking(self) -> bool:
-        """Whether a client is about to say what it wants, so that time should not leap."""
+        """Whether a client is about to say what it wants, so that time should not leap.
+
+        The world is the caller's.
+        """
         since = self._loop.time() - PATIENCE_S
         return any(wire.is_forming and wire.heard_at > since for wire in tuple(self._wires))
 
@@ -148,7 +151,7 @@ class StreamingServer:
             self._wires.pop(wire, None)
         else:
             self._wires[wire] = None
-            if wire.waits:
+            if wire.waited:
                 self._tick_in(BLINK_S)
 
     # Time, on behalf of clients that wait.
@@ -163,10 +166,12 @@ class StreamingServer:
 
     def _tick(self) -> None:
         self._tick_handle = None
-        waiting = [wire for wire in self._wires if wire.waits]
+        with self._host.turn():
+            waiting = [wire for wire in self._wires if wire.waits]
+            may_leap = not self.is_thinking()
         since = self._loop.time() - BLINK_S
         if any(wire.heard_at <= since for wire in waiting):  # the others may be about to go on
-            leapt = not self.is_thinking() and self._host.leap()
+            leapt = may_leap and self._host.leap()
             self._tick_in(BLINK_S if leapt else PAUSE_S)
         elif waiting:
             self._tick_in(BLINK_S)

@@ -44,6 +44,8 @@ class Wire(asyncio.Protocol):
         self.gone = False
         self.heard_at = loop.time()
         """When the client has said something last, by the loop's clock."""
+        self.waited = False
+        """Whether it could do nothing but wait when that was looked at last."""
         self._host = host
         self._loop = loop
         self._changed = changed
@@ -58,12 +60,12 @@ class Wire(asyncio.Protocol):
 
     @property
     def is_forming(self) -> bool:
-        """Whether the client is expected to say more in a moment."""
+        """Whether the client is expected to say more in a moment; the world is the caller's."""
         return self._conversation.is_forming
 
     @property
     def waits(self) -> bool:
-        """Whether the client can do nothing but wait."""
+        """Whether the client can do nothing but wait; the world is the caller's."""
         return self._conversation.waits
 
     def poke(self) -> None:
@@ -170,6 +172,7 @@ class Wire(asyncio.Protocol):
                 conversation = self._conversation
                 content = conversation.take()
                 ended, cut, full = conversation.ended, conversation.cut, conversation.full
+                self.waited = conversation.waits
             self._at_it = False
             if content:
                 transport.write(content)

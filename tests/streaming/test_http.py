@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.streaming.sessions import Session
-from fakecri.streaming.http import HEAD_LIMIT, Front, Request, Speakers, is_websocket, negotiate
+from fakecri.streaming.http import (
+    HEAD_LIMIT,
+    OUTPUT,
+    Front,
+    Request,
+    Speakers,
+    is_websocket,
+    negotiate,
+)
 from tests.support import Node, node
 
 DATE = "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
@@ -334,6 +342,15 @@ def test_a_connection_is_kept_until_the_client_asks_to_close_it(endpoint: Endpoi
     answer = NO_ROUTE.replace(TEXT, f"{TEXT}Connection: close\r\n")
     assert (endpoint.say(front, closing), front.ended) == (answer, True)
     assert endpoint.say(front, asked) == ""
+
+
+def test_many_requests_are_answered_as_fast_as_the_answers_are_taken(endpoint: Endpoint) -> None:
+    front = endpoint.front()
+    answers = endpoint.say(front, "GET / HTTP/1.1\r\nHost: h\r\n\r\n" * 1000)
+    assert len(answers) < 2 * OUTPUT
+    for _ in range(1000):
+        answers += endpoint.say(front, "")
+    assert answers == NO_ROUTE * 1000
 
 
 @pytest.mark.parametrize(
