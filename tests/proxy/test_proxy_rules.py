@@ -245,6 +245,30 @@ def test_there_is_no_phase_during(node: Proxied, rule: str) -> None:
     node.runtime.Version(pb.VersionRequest())  # none of them is armed
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Exec = linger",
+        "Attach = stream:delay(5s)",
+        "PortForward = off -> stall",
+        "writes = drop(stdout)",
+        "Exec,StreamContainers = stall",
+    ],
+)
+def test_what_is_behind_urls_is_out_of_reach(node: Proxied, rule: str) -> None:
+    with pytest.raises(UsageError) as refusal:
+        node.proxy.faults(rule)
+    assert str(refusal.value) == (
+        f"{rule}: what is behind the URLs of another runtime does not pass here, "
+        "so that no rule can act on it"
+    )
+
+
+@pytest.mark.parametrize("rule", ["* = stall", "Exec = delay(1ms)", "* = drop"])
+def test_rules_that_are_for_calls_too_act_on_those(node: Proxied, rule: str) -> None:
+    node.proxy.faults(rule)
+
+
 def test_a_strict_rule_that_never_acts_fails_the_test(directory: Path) -> None:
     rule = "StopContainer = error(INTERNAL)"
     with (

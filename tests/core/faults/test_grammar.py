@@ -81,6 +81,16 @@ def test_each_trigger_has_a_form() -> None:
         ),
         ("ListContainers=reply:omit(container=app)", "ListContainers = omit(container=app)"),
         ("Status\n =\n\t off", "Status = off"),
+        ("Exec=linger(outputs)->stream:reset( 5 )", "Exec = linger(outputs) -> stream:reset(5)"),
+        (
+            "Exec=only(spdy)->only(v4.channel.k8s.io)",
+            'Exec = only(spdy) -> only("v4.channel.k8s.io")',
+        ),
+        ("Attach=stream:error(503,no)", 'Attach = stream:error(503, "no")'),
+        (
+            "Exec=drop(stdout,3)->stall(3)->status(3)",
+            "Exec = drop(stdout, 3) -> stall(3) -> status(3)",
+        ),
     ],
 )
 def test_a_text_has_a_normal_form(text: str, normal: str) -> None:
@@ -208,6 +218,76 @@ def test_a_text_has_a_normal_form(text: str, normal: str) -> None:
         (
             "StreamImages = at 2 before:error(INTERNAL)",
             "column 21: at is for messages of streams; error acts before a call",
+        ),
+        (
+            "Exec = at 2 linger",
+            "column 13: at is for messages of streams; a session has none",
+        ),
+        (
+            "Exec = dup",
+            "column 8: dup does nothing to the session of Exec",
+        ),
+        (
+            "Status = linger",
+            (
+                "column 10: linger in phase stream is for the sessions of Exec, Attach, "
+                "PortForward, not for Status"
+            ),
+        ),
+        (
+            "GetContainerEvents = stream:hang",
+            (
+                "column 22: hang in phase stream is for the sessions of Exec, Attach, PortForward, "
+                "not for GetContainerEvents"
+            ),
+        ),
+        (
+            "PortForward = drop(stdin)",
+            "column 20: the session of PortForward has no stdin, but data, error",
+        ),
+        (
+            "Exec, GetContainerEvents = drop(3)",
+            "column 33: for the session of Exec drop takes (channel, [bytes])",
+        ),
+        (
+            "PortForward = linger(status)",
+            (
+                "column 22: the session of PortForward has neither an exit code "
+                "nor an end of its own"
+            ),
+        ),
+        (
+            "Exec = stream:cancel(leak)",
+            'column 22: expected abort or finish, not "leak"',
+        ),
+        (
+            "Exec = reset(5)",
+            'column 14: expected before or after, not "5"',
+        ),
+        (
+            "Exec = stream:reset(0)",
+            "column 21: expected bytes from 1 on, not 0",
+        ),
+        (
+            "Exec = stream:error(200)",
+            "column 21: expected a status of HTTP from 400 to 599, not 200",
+        ),
+        (
+            "Exec = idle(0s)",
+            "column 13: expected a duration above 0",
+        ),
+        (
+            "Exec = only(v6.channel.k8s.io)",
+            (
+                "column 13: no protocol is called v6.channel.k8s.io: v5.channel.k8s.io, "
+                "v4.channel.k8s.io, v3.channel.k8s.io, v2.channel.k8s.io, channel.k8s.io, "
+                "v4.base64.channel.k8s.io, base64.channel.k8s.io, portforward.k8s.io, "
+                "SPDY/3.1+portforward.k8s.io"
+            ),
+        ),
+        (
+            "Exec = stream:set(url, 3)",
+            "column 19: ExecRequest has no field url",
         ),
         (
             "Status\n  = ofx",
