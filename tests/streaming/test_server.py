@@ -475,9 +475,7 @@ def test_a_client_that_reads_late_loses_nothing(
         (behind,) = still.wires()
         still.until(lambda: behind._lingering)
         first = behind._lingering
-        still.until(
-            lambda: behind._lingering is not first
-        )  # it has been looked
+        still.until(lambda: behind._lingering is not first)  # it has been looked
         wire.send_raw(wire.spdy.ping()[1])
         assert len(wire.read_all(wire.channels[3])) == size
         wire.wait_for_close()
