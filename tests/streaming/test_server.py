@@ -391,6 +391,8 @@ def test_who_asks_and_reads_no_answers_is_not_listened_to_any_more(
         transport, front = wire._transport, wire._conversation
         assert transport is not None
         assert isinstance(front, Front)
+        real = transport.get_extra_info("socket")
+        real.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)  # else much fits into it
         asked = (REQUEST if spoken == "http" else PING) * 1000
         unsent = asked
 
