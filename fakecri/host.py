@@ -36,6 +36,19 @@ class Waiter(Protocol):
         """Whether it waits by nature, and does not make time leap while others may act."""
 
 
+class Room(Protocol):
+    """Where real things happen to a world."""
+
+    def close(self) -> None:
+        """End; not called in a turn."""
+
+    def is_thinking(self) -> bool:
+        """Whether something real is about to happen, so that time does not leap."""
+
+    def stir(self) -> None:
+        """Look again how time goes: it may go another way now. Called in a turn."""
+
+
 class Host:
     """A world that any thread may call."""
 
@@ -57,17 +70,11 @@ class Host:
         self._moving_pull_ns = 0
         self._let_pulls_end()
         self._settling: list[Callable[[], None]] = []
-        self._rooms: list[tuple[Callable[[], None], Callable[[], bool]]] = []
+        self._rooms: list[Room] = []
         world.gates.on_change = self._progress.notify_all
 
-    def add_room(
-        self, close: Callable[[], None], is_thinking: Callable[[], bool]
-    ) -> Callable[[], None]:
-        """Let a room of real things end with the host. Returns what takes that back.
-
-        While it `is_thinking`, time does not leap: something real is about to happen.
-        """
-        room = (close, is_thinking)
+    def add_room(self, room: "Room") -> Callable[[], None]:
+        """Let a room of real things end with the host. Returns what takes that back."""
         self._rooms.append(room)
         return lambda: self._rooms.remove(room) if room in self._rooms else None
 
@@ -300,6 +307,8 @@ class Host:
     def _stir(self) -> None:
         for call in tuple(self._calls):
             call.stir()
+        for room in self._rooms:
+            room.stir()
         self._progress.notify_all()
         self._alarm.notify_all()
 
@@ -312,8 +321,8 @@ class Host:
                 call.end(None, _closed())
             self._alarm.notify_all()
         rooms, self._rooms = self._rooms, []
-        for close, _ in rooms:
-            close()
+        for room in rooms:
+            room.close()
         driver = self._driver
         if driver is not None and driver is not threading.current_thread():
             driver.join()
@@ -334,7 +343,7 @@ class Host:
         return not any(each.is_alive() for each in self._users - self._parked if each is not me)
 
     def _let_time_pass(self, is_so: Callable[[], bool], who: Waiter, *, alone: bool) -> None:
-        if any(is_thinking() for _, is_thinking in self._rooms):
+        if any(room.is_thinking() for room in self._rooms):
             self._progress.wait(BLINK_S)
             return
         # A stream waits by nature: it makes time leap only where nothing else would.

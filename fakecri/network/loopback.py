@@ -59,7 +59,7 @@ class Loopback:
         self._thread.start()
         with self._host.turn() as world:
             world.network.outside = self
-        self._host.add_room(self.close, self.is_thinking)
+        self._host.add_room(self)
 
     def close(self) -> None:
         """Close every socket, and end the thread. Not under the lock: the thread may want it."""
@@ -68,6 +68,11 @@ class Loopback:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(lambda: self._loop.create_task(self._shut_down()))
             self._thread.join()
+
+    def stir(self) -> None:
+        """Look whether time may leap now."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._tick_soon)
 
     def is_thinking(self) -> bool:
         """Whether something real is expected to answer the simulation in a moment."""

@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -75,7 +76,7 @@ class StreamingServer:
         except BaseException:
             thread.close()
             raise
-        self._leave_host = self._host.add_room(self.close, self.is_thinking)
+        self._leave_host = self._host.add_room(self)
         self._tell(self._address, f"{self._scheme}://{self._asked.endpoint}/")
 
     def close(self) -> None:
@@ -88,6 +89,11 @@ class StreamingServer:
             self._leave_host()
             thread.run(self._close())
             thread.close()
+
+    def stir(self) -> None:
+        """Look whether time may leap now."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._tick_in, BLINK_S)
 
     def is_thinking(self) -> bool:
         """Whether a client is about to say what it wants, so that time should not leap.

@@ -244,6 +244,12 @@ def test_time_leaps_for_a_client_that_waits(client: Any) -> None:
         assert (opened.cri.now_ns - before_ns) // 10**9 == 600
 
 
+def test_time_begins_to_leap_for_a_client_that_waits_already(still: Endpoint) -> None:
+    with wire_to(still, still.url("sleep", "600"), "error", "stdout") as wire:
+        still.cri.clock.switch("autojump")
+        wire.wait_for_close()
+
+
 @pytest.mark.parametrize("client", CLIENTS)
 def test_time_does_not_leap_while_a_process_waits_for_its_client(client: Any) -> None:
     with node("object") as opened:
