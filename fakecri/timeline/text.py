@@ -110,7 +110,8 @@ class _Text:
         self._told.update(bar.events)
         yield _Line(bar.begin, bar.lane, "●", f"{self._call(bar)} {self._outcome(bar)}")
         for index in bar.faults:
-            yield self._mark(self._marks[index])
+            if index < bar.end:  # those on what is behind its URL come in their own time
+                yield self._mark(self._marks[index])
 
     def _is_part(self, index: int, own: set[int]) -> bool:
         return index in own or self._timeline.records[index].kind == "message"

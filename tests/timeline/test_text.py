@@ -76,6 +76,18 @@ def test_faults_stand_below_their_call() -> None:
     ]
 
 
+def test_a_fault_behind_the_url_of_a_call_is_told_once_when_it_happens() -> None:
+    script = Script(rules=["Exec = merge"]).pod().container()
+    call = script.call("Exec", container_id=NGINX, cmd=["sh"])
+    script.reply(call, response={"url": "http://127.0.0.1/exec/x"})
+    script.at(2).move(NGINX, "RUNNING", "EXITED", "exit").at(3)
+    fired = {"term": 0, "hit": 1, "phase": "stream", "effect": ""}
+    script.add("fault", call=call, rpc="Exec", rule="Exec = merge", action="merge", **fired)
+    said = [line.partition("nginx ")[2] for line in lines(script)]
+    assert [each.split()[0] for each in said if each][-3:] == ["Exec", "RUNNING", "◆"]
+    assert sum("◆" in each for each in said) == 1
+
+
 def test_a_call_that_never_ends_is_told_so() -> None:
     script = Script()
     script.call("GetContainerEvents")
