@@ -117,6 +117,14 @@ def test_the_upgrade_is_answered_late(ready: Node, sh: Open) -> None:
         assert ready.cri.now_ns - before_ns >= 5 * 10**9
 
 
+def test_an_attachment_is_answered_late(ready: Node, running: str) -> None:
+    with ready.cri.faults("Attach = stream:delay(5s)", strict=True):
+        before_ns = ready.cri.now_ns
+        request = pb.AttachRequest(container_id=running, stdout=True)
+        ready.cri.stream(ready.runtime.Attach(request).url).hang_up()
+        assert ready.cri.now_ns - before_ns >= 5 * 10**9
+
+
 def test_the_upgrade_is_never_answered(ready: Node, running: str) -> None:
     with ready.cri.faults("Exec = stream:hang", strict=True):
         session = redeemed(ready, url_of(ready, running, "true"))
@@ -451,3 +459,65 @@ def test_equal_runs_are_equal_to_the_byte_whatever_rules_do_to_sessions() -> Non
     faults = [json.loads(line) for line in text.splitlines() if json.loads(line)["kind"] == "fault"]
     assert {"merge", "linger(outputs)", "slow(100)"} <= {each["action"] for each in faults}
     Recording.parse(text.splitlines())
+
+
+# What is easily got wrong.
+
+
+def test_the_size_of_the_window_is_lost(ready: Node, running: str) -> None:
+    with ready.cri.faults("Exec = drop(resize)", strict=True):
+        url = url_of(ready, running, "sleep", "5", tty=True, stderr=False)
+        with ready.cri.stream(url) as stream:
+            stream.resize(132, 43)
+            assert session_of(stream).window is None
+
+
+def test_a_slow_attachment_tells_its_end_once(ready: Node) -> None:
+    container = ready.run(ready.run_sandbox(), "sh", "-c", "sleep 1; echo bye; read x", stdin=True)
+    with ready.cri.faults("Attach = stream:slow(1)", strict=True):
+        request = pb.AttachRequest(container_id=container, stdout=True, stdin=True)
+        stream = ready.cri.stream(ready.runtime.Attach(request).url)
+        ready.cri.advance(2)
+        stream.close_stdin()  # which ends it
+        ready.cri.state.container(container).exit(0)  # and once more
+        result = stream.result()
+    assert (result.stdout, result.error) == (b"bye\n", b'{"status":"Success"}')
+
+
+def test_a_client_that_hangs_up_gets_nothing_that_was_held_back(ready: Node, sh: Open) -> None:
+    with ready.cri.faults("Exec = stream:slow(1)", strict=True):
+        stream = sh("echo hello; sleep 999")
+        ready.cri.advance(2)
+        session = session_of(stream)
+        stream.hang_up()
+        ready.cri.advance(60)
+        assert (session.held, session.readable, session.ended) == (0, False, True)
+
+
+def test_a_port_forward_that_goes_well_is_not_drained_either(ready: Node) -> None:
+    pod = ready.run_sandbox()
+    ready.pull("nginx")
+    ready.run(pod, image="nginx")
+    with ready.cri.faults("PortForward = linger", strict=True), open_forward(ready, pod) as stream:
+        connection = stream.connect(80)
+        connection.write(b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n")
+        assert connection.read().startswith(b"HTTP/1.1 200 OK")
+        wait_in_vain_for_more(ready, stream)
+
+
+def wait_in_vain_for_more(node: Node, stream: Stream) -> None:
+    """Take all there is; neither an end nor an error is among it."""
+    node.cri.advance(3600)
+    session = session_of(stream)
+    with node.cri.host.turn():
+        parcels = list(iter(session.take, None))
+    assert not any(each.ends or each.channel.startswith("error") for each in parcels)
+    assert not session.ended
+
+
+def test_a_port_forward_tells_an_error_of_the_rule_s(ready: Node) -> None:
+    pod = ready.run_sandbox()
+    rule = 'PortForward = status("no such port")'
+    with ready.cri.faults(rule, strict=True), open_forward(ready, pod) as stream:
+        connections = [stream.connect(port) for port in (81, 82)]
+        assert [each.error() for each in connections] == [b"no such port"] * 2

@@ -240,7 +240,7 @@ class Attach(Command):
 
     method: ClassVar[str] = "attach"
     request: pb.AttachRequest
-    lasts = True
+    is_patient = True
 
     _container: Container | None = None
     _is_outlived = False

@@ -46,7 +46,7 @@ class Session:
 
     method: ClassVar[str] = ""
     """As in the path of the URL."""
-    lasts = False
+    is_patient: ClassVar[bool] = False
     """Whether its client waits by nature, as one of events does."""
 
     def __init__(self, world: "World", ticket: Ticket, number: int) -> None:
@@ -82,6 +82,12 @@ class Session:
     def name(self) -> str:
         """What it is called in messages."""
         return f"the stream of {type(self).__name__}"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether its client waits by nature, and not for what a rule holds up."""
+        enters = self._admission is not None and not self._admission.done
+        return self.is_patient and not (enters or self.troubles.owes)
 
     # What transports use.
 
