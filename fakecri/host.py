@@ -313,12 +313,13 @@ class Host:
         self._alarm.notify_all()
 
     def close(self) -> None:
-        """End every call in flight with UNAVAILABLE, and our thread. Harmless when closed."""
+        """End every call in flight with UNAVAILABLE, streams, our thread; harmless when closed."""
         with self.turn():
             self._closed = True
             for call in tuple(self._calls):
                 pipeline.cancel(self.world, call, _closed())
                 call.end(None, _closed())
+            self.world.sessions.break_off("closed")
             self._alarm.notify_all()
         rooms, self._rooms = self._rooms, []
         for room in rooms:

@@ -33,6 +33,8 @@ from fakecri.streaming.wires import Wire
 __all__ = ["ANY_PORT", "StreamingServer", "Tls", "check_streaming", "open_streaming", "tls_context"]
 
 BACKLOG = 1024
+ACCEPTING = 3
+"""Rounds of the loop until a connection that was accepted is known here."""
 PATIENCE_S = 5.0
 """How long time waits for a client that is in the middle of saying what it wants."""
 PAUSE_S = 0.1
@@ -144,6 +146,8 @@ class StreamingServer:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
+            for _ in range(ACCEPTING):
+                await asyncio.sleep(0)
         while self._wires:
             for wire in tuple(self._wires):
                 wire.abort()

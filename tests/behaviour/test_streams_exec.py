@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -231,6 +232,17 @@ def test_two_hundred_execs_finish_together(streams: Streams, running: str) -> No
     ]
 
 
+def test_streams_are_used_from_many_threads(streams: Streams, running: str) -> None:
+    def use(number: int) -> bytes:
+        with streams.exec(running, "sh", "-c", f"sleep 0.{number:02}; cat", stdin=True) as stream:
+            stream.write(b"%d" % number)
+            stream.close_stdin()
+            return bytes(stream.result().stdout)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(use, range(24))) == [b"%d" % number for number in range(24)]
+
+
 # Ends.
 
 
@@ -274,6 +286,16 @@ def test_no_session_is_left_when_the_work_is_done(streams: Streams, running: str
     until(lambda: streams.sessions() == [])
     with streams.cri.host.turn() as world:
         assert world.store.containers.get(running).execs == []
+
+
+def test_who_waits_for_a_runtime_that_is_closed_waits_no_more(
+    streams: Streams, running: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        stream = streams.exec(running, "cat", stdin=True)
+        waiting = pool.submit(stream.result)
+        streams.cri.close()
+        assert waiting.result().cut
 
 
 # The object face alone.

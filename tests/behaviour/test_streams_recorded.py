@@ -60,6 +60,12 @@ def hang_up(streams: Streams, running: str) -> None:
     streams.exec(running, "sleep", "99").hang_up()
 
 
+def leave_it_open(streams: Streams, running: str) -> None:
+    stream = streams.exec(running, "sleep", "99")
+    streams.cri.close()
+    assert stream.result().cut
+
+
 def restart(streams: Streams, running: str) -> None:
     streams.exec(running, "sleep", "99")
     streams.cri.restart_runtime()
@@ -84,6 +90,7 @@ def let_the_container_end(streams: Streams, running: str) -> None:
     [
         (hang_up, "client"),
         (restart, "restart"),
+        (leave_it_open, "closed"),
         (miss_the_program, "error"),
         (let_time_pass, "idle"),
         (let_the_container_end, "exit"),
