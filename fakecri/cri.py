@@ -238,12 +238,15 @@ class CRI(Laboratory):
             path = _container(world, container_id).log.path
             return world.files.read(path) if path and world.files.exists(path) else b""
 
-    def stream(self, url: str, *, version: int = 4) -> Stream:
+    def stream(
+        self, url: str, *, version: int = 4, window: tuple[int, int] | None = None
+    ) -> Stream:
         """Use the URL of an Exec, Attach or PortForward, without a wire; each is good for once.
 
-        `version` is that of the subprotocol, from 1 to 5. Missing where nothing is behind the URL.
+        `version` is that of the subprotocol, from 1 to 5; `window` the columns and rows that a
+        terminal has from its start. Missing where nothing is behind the URL.
         """
-        return open_stream(self._host, url, version)
+        return open_stream(self._host, url, version, window)
 
     def open_streams(self, address: str = ANY_PORT, tls: "Tls | None" = None) -> str:
         """Let real clients use the URLs of Exec, Attach and PortForward; return where they lead.

@@ -209,7 +209,9 @@ class NotUpgraded(Refused):
         self.text = text
 
 
-def open_stream(host: Host, url: str, version: int) -> Stream:
+def open_stream(
+    host: Host, url: str, version: int, window: tuple[int, int] | None = None
+) -> Stream:
     """Use a URL, once. Missing where its token is unknown, used or too old.
 
     NotUpgraded and ConnectionResetError where a rule wants it so.
@@ -226,6 +228,7 @@ def open_stream(host: Host, url: str, version: int) -> Stream:
         session.begin(PROTOCOL)
         if isinstance(session, Command):
             session.version = version
+            session.resize(*(window or (0, 0)))
             session.start()
     return Stream(host, session)
 

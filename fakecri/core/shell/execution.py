@@ -11,6 +11,7 @@ from fakecri.core.shell.arithmetic import ArithmeticFailure
 from fakecri.core.shell.descriptors import NOTHING, Descriptor, ends_of
 from fakecri.core.shell.errors import CommandError, Leave, ShellError
 from fakecri.core.shell.expansion import evaluate_word, expand_pattern, expand_text
+from fakecri.core.shell.foreground import set_apart, wait_for_job
 from fakecri.core.shell.jobs import add_job, keep_jobs, report_death
 from fakecri.core.shell.launching import make_room
 from fakecri.core.shell.patterns import compiled
@@ -129,7 +130,7 @@ def _run_child(shell: Shell, node: Node) -> Waits[int]:
 def _subshell(shell: Shell, node: Subshell) -> Waits[int]:
     yield from make_room(shell)
     process = fork(shell, shell.fork(), lambda child: _run_child(child, node.body))
-    status = yield from process.exited
+    (status,) = yield from wait_for_job(shell, [process])
     report_death(shell, process)
     return (yield from checked(shell, status))
 
@@ -148,6 +149,7 @@ def _background(shell: Shell, node: Background) -> Waits[int]:
         child.descriptors.close()
     else:
         processes = [fork(shell, child, body)]
+    set_apart(shell, processes)
     add_job(shell, processes, command_text(command))
     for process in processes:
         for name in ("INT", "QUIT"):
@@ -211,9 +213,8 @@ def _pipeline(shell: Shell, node: Pipeline) -> Waits[int]:
 def _run_stages(shell: Shell, node: Pipeline) -> Waits[int]:
     yield from make_room(shell, len(node.commands))
     processes = _start_pipeline(shell, node)
-    statuses: list[int] = []
+    statuses = yield from wait_for_job(shell, processes)
     for process in processes:
-        statuses.append((yield from process.exited))
         report_death(shell, process)
     if "pipefail" in shell.options:
         return next((each for each in reversed(statuses) if each), 0)

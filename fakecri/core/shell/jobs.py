@@ -76,6 +76,21 @@ def add_job(shell: Shell, processes: list[Process], text: str = "") -> Job:
     return job
 
 
+def job_line(shell: Shell, job: Job, pid: str = "") -> str:
+    """Return what is shown of a job."""
+    place = len(shell.jobs) - 1 - shell.jobs.index(job)
+    mark = {0: "+", 1: "-"}.get(place, " ")
+    background = " &" if shell.bash and not job.is_done else ""
+    return f"[{job.number}]{mark}  {pid}{job.state():<26} {job.text}{background}\n"
+
+
+def report_jobs(shell: Shell) -> None:
+    """Say which jobs have ended, and forget them."""
+    done = [job for job in shell.jobs if job.is_done]
+    shell.error("".join(job_line(shell, job) for job in done))
+    shell.jobs = [job for job in shell.jobs if job not in done]
+
+
 def keep_jobs(shell: Shell, child: Shell, node: Node) -> None:
     """Let a child that is nothing but `jobs` know the jobs of its parent."""
     while isinstance(node, Group):

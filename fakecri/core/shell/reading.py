@@ -76,10 +76,13 @@ def take_within(shell: Shell, reader: Reader, taking: Taking, seconds: float | N
         scheduler = shell.process.scheduler
         task = Task(scheduler, reading())
         task.step()
+        try:
+            if not task.done:
+                yield from first_of(scheduler, task, scheduler.sleep(round(seconds * SECOND_NS)))
+        finally:
+            if not task.done:
+                task.drop()
         if not task.done:
-            yield from first_of(scheduler, task, scheduler.sleep(round(seconds * SECOND_NS)))
-        if not task.done:
-            task.drop()
             return "late"
     elif not (yield from interruptible(shell, reading())):
         return "interrupted"

@@ -9,6 +9,7 @@ from fakecri.core.shell import arrays
 from fakecri.core.shell.builtins import BUILTINS, SPECIAL, Builtin
 from fakecri.core.shell.errors import Become, CommandError, Leave, Return, ShellError
 from fakecri.core.shell.expansion import expand_text, expand_words
+from fakecri.core.shell.foreground import wait_for_job
 from fakecri.core.shell.jobs import report_death
 from fakecri.core.shell.launching import become, launch, make_room, refuse
 from fakecri.core.shell.nesting import Nested
@@ -233,7 +234,7 @@ def _external(shell: Shell, node: Simple, words: list[str]) -> Waits[int]:
         return refuse(shell, words[0], missing)
     finally:
         restore(shell, saved)
-    status = yield from process.exited
+    (status,) = yield from wait_for_job(shell, [process])
     if "CHLD" in shell.traps:
         shell.pending.append(17)
     report_death(shell, process, " ".join(words))

@@ -6,6 +6,7 @@ from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.shell.builtins.environment import take_options
 from fakecri.core.shell.errors import CommandError, Leave, ShellError
+from fakecri.core.shell.foreground import begin_control
 from fakecri.core.shell.life import live, read_script, run_text
 from fakecri.core.shell.state import Shell, initial_variables
 from fakecri.core.shell.text import inner, outer
@@ -35,6 +36,8 @@ def _run(shell: Shell, words: list[str]) -> Waits[int]:
     shell.options.add("s")
     terminals = [shell.descriptors.terminal(number) for number in (0, 2)]
     shell.interactive = "i" in shell.options or None not in terminals
+    if shell.interactive:
+        begin_control(shell)
     return (yield from read_script(shell))
 
 

@@ -16,6 +16,7 @@ from fakecri.core.signals import NUMBERS
 if TYPE_CHECKING:
     from fakecri.core.shell.jobs import Job
     from fakecri.core.shell.syntax import Function, Simple
+    from fakecri.core.terminals import Terminal
 
 DEFAULT_IFS = " \t\n"
 DEFAULT_PATH = "/sbin:/usr/sbin:/bin:/usr/bin"
@@ -34,9 +35,9 @@ class Shell:
     __slots__ = (
         "aliases", "arg0", "arguments", "bash", "caller_name", "command_name", "depth",
         "descriptors", "dirty", "exiting", "functions", "getopts_index", "getopts_place",
-        "interactive", "is_subshell", "jobs", "last_background", "line", "loops", "options",
-        "pace", "pending", "pid", "ppid", "process", "random", "seconds_ns", "sourced", "status",
-        "substituted", "tails", "traps", "unchecked", "variables", "wake",
+        "history", "interactive", "is_subshell", "jobs", "last_background", "line", "loops",
+        "options", "pace", "pending", "pid", "ppid", "process", "random", "seconds_ns", "sourced",
+        "status", "substituted", "tails", "terminal", "traps", "unchecked", "variables", "wake",
     )  # fmt: skip
 
     def __init__(self, process: Process, arg0: str, *, bash: bool) -> None:
@@ -70,6 +71,10 @@ class Shell:
         """How many functions and sourced files a `return` can end."""
         self.is_subshell = False
         self.interactive = False
+        self.terminal: Terminal | None = None
+        """Where it is interactive at one, and controls jobs."""
+        self.history: list[bytes] = []
+        """The lines that were typed at the terminal."""
         self.exiting = False
         self.tails: tuple[Simple, ...] = ()
         """Commands behind which nothing comes: they take the place of the shell."""
@@ -101,6 +106,7 @@ class Shell:
         child.wake = None
         child.is_subshell = True
         child.interactive = False
+        child.terminal = None
         child.tails = ()
         child.pace = self.pace.fork()
         return child

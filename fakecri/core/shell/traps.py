@@ -2,6 +2,7 @@
 
 from fakecri.core.scheduler import Waits
 from fakecri.core.shell.errors import Leave
+from fakecri.core.shell.foreground import restore_default
 from fakecri.core.shell.nesting import Nested
 from fakecri.core.shell.state import Shell, require_depth
 from fakecri.core.signals import LAST, NUMBERS
@@ -37,8 +38,10 @@ def set_trap(shell: Shell, name: str, action: str | None) -> None:
         return
     if action == "":
         shell.process.ignore(number)
+    elif action is None:
+        restore_default(shell, number)
     else:
-        shell.process.handle(number, None if action is None else lambda got: arrived(shell, got))
+        shell.process.handle(number, lambda got: arrived(shell, got))
 
 
 def arrived(shell: Shell, signal: int) -> None:

@@ -63,6 +63,7 @@ BUILTINS: Mapping[str, Builtin] = {
     "getopts": Builtin(reads.getopts),
     "hash": Builtin(naming.hash_),
     "help": Builtin(naming.show_help),
+    "history": Builtin(processes.history, only="ash"),
     "jobs": Builtin(processes.jobs),
     "kill": Builtin(processes.kill, applet=True),
     "let": Builtin(control.let),

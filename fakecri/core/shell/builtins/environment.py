@@ -210,7 +210,7 @@ def switch(shell: Shell, name: str, *, on: bool) -> None:
 
 
 def _switch_letter(shell: Shell, letter: str, *, on: bool) -> None:
-    if letter == "m" and on and not shell.bash and not shell.process.spec.tty:
+    if letter == "m" and on and not shell.bash and not shell.process.terminal:
         shell.complain("can't access tty; job control turned off")
         return
     if on:

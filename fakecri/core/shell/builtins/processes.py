@@ -4,7 +4,8 @@ from fakecri.core.processes import Process
 from fakecri.core.scheduler import Future, Waits, first_of
 from fakecri.core.shell.builtins.builtin import options
 from fakecri.core.shell.errors import CommandError, Dead, ShellError
-from fakecri.core.shell.jobs import Job, find_job, find_pid, report_death
+from fakecri.core.shell.foreground import wait_for_job
+from fakecri.core.shell.jobs import Job, find_job, find_pid, job_line, report_death
 from fakecri.core.shell.pacing import interruptible
 from fakecri.core.shell.state import Shell
 from fakecri.core.shell.text import single_quoted
@@ -237,11 +238,7 @@ def jobs(shell: Shell, words: list[str]) -> int:
         if "p" in letters:
             lines.append(f"{job.pids[0]}\n")
             continue
-        place = len(shell.jobs) - 1 - shell.jobs.index(job)
-        mark = {0: "+", 1: "-"}.get(place, " ")
-        pid = f"{job.pids[-1]} " if "l" in letters else ""
-        background = " &" if shell.bash and not job.is_done else ""
-        lines.append(f"[{job.number}]{mark}  {pid}{job.state():<26} {job.text}{background}\n")
+        lines.append(job_line(shell, job, f"{job.pids[-1]} " if "l" in letters else ""))
     shell.write("".join(lines))
     shell.jobs = [job for job in shell.jobs if not job.is_done]
     return 0
@@ -265,10 +262,12 @@ def foreground(shell: Shell, words: list[str]) -> Waits[int]:
         raise ShellError("No current job")
     job = find_job(shell, words[1] if len(words) > 1 else "%%")
     shell.write(f"{job.text}\n")
-    interrupted = yield from _wait_for(shell, job.processes)
-    if interrupted:
+    if shell.terminal is not None:
+        yield from wait_for_job(shell, job.processes)
+    elif interrupted := (yield from _wait_for(shell, job.processes)):
         return interrupted
-    shell.jobs.remove(job)
+    if job in shell.jobs:
+        shell.jobs.remove(job)
     return job.status
 
 
@@ -280,6 +279,13 @@ def background(shell: Shell, words: list[str]) -> int:
         raise ShellError("No current job")
     job = find_job(shell, words[1] if len(words) > 1 else "%%")
     shell.write(f"[{job.number}] {job.text}\n")
+    return 0
+
+
+def history(shell: Shell, _words: list[str]) -> int:
+    """`history`: the lines that were typed."""
+    lines = [line.decode("latin-1") for line in shell.history]
+    shell.write("".join(f"{number:4} {line}\n" for number, line in enumerate(lines)))
     return 0
 
 

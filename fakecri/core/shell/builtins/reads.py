@@ -8,6 +8,8 @@ from fakecri.core.shell.errors import CommandError, ShellError
 from fakecri.core.shell.reading import Taking, take_within
 from fakecri.core.shell.scanner import NAME
 from fakecri.core.shell.state import Shell
+from fakecri.core.terminal_settings import Settings
+from fakecri.core.terminals import terminal_of
 
 _BLANK = " \t\n"
 _LATE, _INTERRUPTED = 142, 128
@@ -25,13 +27,21 @@ def read(shell: Shell, words: list[str]) -> Waits[int]:
     count = _count(shell, values.get("n", values.get("N", "0")))
     seconds = _seconds(shell, values["t"]) if "t" in values else None
     reader = _reader(shell, values.get("u", "0"))
-    if "p" in values and shell.process.spec.tty:
+    terminal = terminal_of(reader)
+    if "p" in values and terminal is not None:
         shell.error(values["p"])
     delimiter = values["d"][:1].encode("latin-1") or b"\0" if "d" in values else b"\n"
     if "N" in values:
         delimiter = b""
     taking = Taking(delimiter, count=count, raw="r" in values)
-    outcome = yield from take_within(shell, reader, taking, seconds)
+    before = terminal.settings if terminal is not None else Settings()
+    if terminal is not None and (count or "s" in values):
+        terminal.configure(_settings(before, count, silent="s" in values))
+    try:
+        outcome = yield from take_within(shell, reader, taking, seconds)
+    finally:
+        if terminal is not None and terminal.settings is not before:
+            terminal.configure(before)
     if outcome == "interrupted":
         return _INTERRUPTED + (shell.pending[0] if shell.pending else 0)
     text = taking.taken.decode("latin-1")
@@ -39,6 +49,15 @@ def read(shell: Shell, words: list[str]) -> Waits[int]:
     if outcome == "late":
         return _LATE if shell.bash else 1
     return 0 if outcome == "done" else 1
+
+
+def _settings(before: Settings, count: int, *, silent: bool) -> Settings:
+    """Return what a terminal is set to meanwhile."""
+    if silent:
+        before = before.having(off=["echo", "echok", "echonl"])
+    if count:
+        before = before.having(off=["icanon"]).with_characters(min=min(count, 255), time=0)
+    return before
 
 
 def _bad_name(shell: Shell, name: str) -> ShellError | CommandError:
