@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.real.runtimes import REAL
 from tests.real.terminals import typist
-from tests.real.transports import SPDY
+from tests.real.transports import over_each_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +16,7 @@ if TYPE_CHECKING:
     from tests.real.runtimes import Stage
     from tests.real.terminals import Typist
 
-pytestmark = [
-    pytest.mark.real,
-    pytest.mark.parametrize(
-        ("runtime", "transport"), [(REAL, SPDY)], indirect=["runtime"], scope="session"
-    ),
-]
+pytestmark = [pytest.mark.real, over_each_transport]
 
 PROMPT = "^/ # "
 CTRL_C, CTRL_D, BACKSPACE = "\x03", "\x04", "\x7f"
