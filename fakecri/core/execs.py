@@ -1,5 +1,6 @@
 """What runs beside a container's first process: what Exec and ExecSync share."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -59,6 +60,16 @@ def start(
     container.execs.append(process)
     process.start(program)
     return process
+
+
+def find_writer(container: Container | None, sinks: Iterable[Sink]) -> Process | None:
+    """Return a process that may still write to them; None: what an exec left behind is through."""
+    system = container and container.system
+    own = set(sinks)
+    for each in system.processes.values() if system else ():
+        if not (each.exited.done or own.isdisjoint((each.stdout, each.stderr))):
+            return each
+    return None
 
 
 def _new(

@@ -182,6 +182,32 @@ def test_an_exec_that_takes_too_long_is_killed(ready: Node, pod: str, cmd: tuple
     assert ready.status(running).state == RUNNING
 
 
+def test_an_exec_lasts_as_long_as_somebody_can_write_to_its_streams(ready: Node, pod: str) -> None:
+    running = ready.run(pod, "sleep", "999")
+    before_ns = ready.cri.now_ns
+    response = exec_sync(ready, running, "sh", "-c", "(sleep 7; echo late) & echo early; exit 3")
+    assert (response.stdout, response.exit_code) == (b"early\nlate\n", 3)
+    assert ready.cri.now_ns == before_ns + 7 * SECOND_NS
+    assert container(ready, running).execs == []
+
+
+def test_its_timeout_is_told_no_earlier_than_that(ready: Node, pod: str) -> None:
+    running = ready.run(pod, "sleep", "999")
+    before_ns = ready.cri.now_ns
+    with raises_status(
+        DEADLINE_EXCEEDED, f"{FAILED}timeout 1s exceeded: context deadline exceeded"
+    ):
+        exec_sync(ready, running, "sh", "-c", "sleep 7; echo never", timeout=1)
+    assert ready.cri.now_ns == before_ns + 7 * SECOND_NS
+
+
+def test_a_daemon_has_let_go_of_the_streams(ready: Node, pod: str) -> None:
+    running = ready.run(pod, "sleep", "999")
+    before_ns = ready.cri.now_ns
+    assert exec_sync(ready, running, "sh", "-c", "httpd -p 8080; echo on").stdout == b"on\n"
+    assert ready.cri.now_ns == before_ns
+
+
 def _stubborn(process: Process) -> Waits[int]:
     process.trap(15)
     while True:

@@ -143,3 +143,22 @@ def test_exec_changes_nothing_of_the_container(stage: Stage) -> None:
     before = pod.status(running)
     stage.runtime.crictl.fails("exec", "--sync", running, "false")
     assert pod.status(running) == before
+
+
+def test_exec_waits_for_all_who_could_still_write(stage: Stage) -> None:
+    running = stage.pod().start("main", "sleep", "300")
+    began = time.monotonic()
+    script = "(sleep 1; echo late) & echo early"
+    answer = stage.runtime.crictl.ok("exec", "--sync", running, "sh", "-c", script)
+    assert answer.out.split() == ["early", "late"]
+    assert time.monotonic() - began >= 1
+
+
+def test_a_timeout_waits_for_them_too(stage: Stage) -> None:
+    running = stage.pod().start("main", "sleep", "300")
+    began = time.monotonic()
+    answer = stage.runtime.crictl.run(
+        "exec", "--sync", "--timeout", "1", running, "sh", "-c", "sleep 3; true"
+    )
+    assert "timeout 1s exceeded: context deadline exceeded" in answer.err
+    assert time.monotonic() - began >= 3

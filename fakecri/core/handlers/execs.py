@@ -51,10 +51,16 @@ def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncRes
     with wrapped("failed to exec in container"):
         container = execs.running_container(world, request.container_id)
         output = Capture(world.profile.exec_output_limit)
-        process = execs.start(world, container, tuple(request.cmd), output.streams())
+        streams = output.streams()
+        process = execs.start(world, container, tuple(request.cmd), streams)
         try:
             yield from world.halfway(request)
-            yield from _wait(world, process, request.timeout)
+            timeout_ns = lifecycle.go_duration_ns(request.timeout)
+            in_time = yield from _ends_within(world, process, timeout_ns)
+            process.kill(signals.SIGKILL)
+            # The timeout is for the command alone: what it has left behind is waited for.
+            while (writer := execs.find_writer(container, streams[1:])) is not None:
+                yield from writer.exited
         except GeneratorExit:
             # The runtime dies, and no exec with it.
             process.exited.then(lambda: container.execs.remove(process))
@@ -63,6 +69,11 @@ def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncRes
             _end(container, process)
             raise
         _end(container, process)
+        if not in_time:
+            raise CRIError(
+                f"timeout {go_duration(timeout_ns)} exceeded: context deadline exceeded",
+                Code.DEADLINE_EXCEEDED,
+            )
         return output.response(process.exited.result())
 
 
@@ -71,17 +82,13 @@ def _end(container: Container, process: Process) -> None:
     process.kill(signals.SIGKILL)
 
 
-def _wait(world: World, process: Process, timeout_s: int) -> Waits[None]:
-    timeout_ns = lifecycle.go_duration_ns(timeout_s)
+def _ends_within(world: World, process: Process, timeout_ns: int) -> Waits[bool]:
+    """Wait for the end, up to a timeout if there is one; return whether it has come."""
     if timeout_ns <= 0:
         yield from process.exited
-        return
+        return True
     yield from first_of(world.scheduler, process.exited, world.scheduler.sleep(timeout_ns))
-    if not process.exited.done:
-        raise CRIError(
-            f"timeout {go_duration(timeout_ns)} exceeded: context deadline exceeded",
-            Code.DEADLINE_EXCEEDED,
-        )
+    return process.exited.done
 
 
 def go_duration(duration_ns: int) -> str:

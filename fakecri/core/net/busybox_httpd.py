@@ -7,6 +7,7 @@ from fakecri.core.net.daemons import serve_http
 from fakecri.core.net.http import HttpServer, Request, Response, reason
 from fakecri.core.net.sites import Site
 from fakecri.core.options import read_options
+from fakecri.core.pipes import Outlet, Stdin
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
 from fakecri.core.tools.words import whole_number
@@ -24,8 +25,20 @@ def serve_files(process: Process, _: Surroundings) -> Waits[int] | int:
         return complain(process, "httpd", f"can't change directory to '{root}'")
     if "f" in options.letters:
         return _serve(process, root, port)
-    process.spawn(process.spec.argv, program=lambda child: _serve(child, root, port))
+    # A daemon lets go of the streams, so that nobody waits for what it might still write.
+    nowhere = Outlet(_drop, "stdout")
+    process.spawn(
+        process.spec.argv,
+        program=lambda child: _serve(child, root, port),
+        stdin=Stdin(process.scheduler, closed=True),
+        stdout=nowhere,
+        stderr=nowhere,
+    )
     return 0
+
+
+def _drop(_stream: str, _output: bytes) -> None:
+    """Take it as /dev/null does."""
 
 
 def _serve(process: Process, root: str, port: int) -> Waits[int]:

@@ -206,15 +206,14 @@ class Exec(Command):
 
         A terminal it does not keep: that is closed when the command ends.
         """
-        process, system = self._process, self._container and self._container.system
-        sinks = set(self._sinks.values())
-        for each in system.processes.values() if system and self._tty is None else ():
-            if not sinks.isdisjoint((each.stdout, each.stderr)):
-                each.exited.then(self._drain)
+        if self._tty is None:
+            writer = execs.find_writer(self._container, self._sinks.values())
+            if writer is not None:
+                writer.exited.then(self._drain)
                 return
-        if process is not None:
+        if self._process is not None:
             self._end_outputs()
-            code = process.exited.result()
+            code = self._process.exited.result()
             self.put("error", statuses.exited(self.version, self.request.cmd, code))
             self.finish("exit")
 
