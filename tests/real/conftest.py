@@ -27,7 +27,7 @@ from tests.real.wires import Doors
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 STOP_TIMEOUT_S = 30
 THROUGH_PROXY = os.environ.get("FAKECRI_THROUGH_PROXY") == "1"
@@ -45,7 +45,10 @@ def _terminated_like_interrupted() -> Iterator[None]:
 @pytest.fixture(scope="session", params=[FAKE, REAL])
 def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """A running server with busybox pulled; one for the whole session."""
-    with _running(str(request.param)) as runtime:
+    # Another run on this machine has other addresses.
+    pid = os.getpid()
+    subnet = f"127.{64 + pid % 128}.{pid // 128 % 256}.0/24"
+    with _running(str(request.param), "--network", "loopback", "--pod-subnet", subnet) as runtime:
         yield runtime
 
 
@@ -57,11 +60,12 @@ def fresh_runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
 
 
 @contextmanager
-def _running(name: str) -> Iterator[Runtime]:
+def _running(name: str, *options: str) -> Iterator[Runtime]:
+    """`options` are those of the fake."""
     skip_for(obstacles() if name == REAL else install.missing("crictl"))
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,
-        containerd() if name == REAL else _fakecri(Path(home)) as server,
+        containerd() if name == REAL else _fakecri(Path(home), options) as server,
         _proxied(server, Path(home)) if THROUGH_PROXY else nullcontext(server) as address,
     ):
         crictl = Crictl(_crictl_program(), Path(home) / "crictl.yaml", address.endpoint)
@@ -117,12 +121,12 @@ def _crictl_program() -> Path:
 
 
 @contextmanager
-def _fakecri(home: Path) -> Iterator[Address]:
+def _fakecri(home: Path, options: Sequence[str]) -> Iterator[Address]:
     socket = home / "cri.sock"
     address = Address(f"unix://{socket}", "127.0.0.1:5000", "/fakecri")
     command = [sys.executable, "-m", "fakecri", "serve", "--listen", address.endpoint]
     # The tests' own directories, which mounts lead to.
-    command += ["--host-mounts", tempfile.gettempdir(), "--network", "loopback"]
+    command += ["--host-mounts", tempfile.gettempdir(), *options]
     command += ["--registry", f"docker.io={','.join(map(_rule, FAILURES))}"]
     with (
         (home / "log").open("wb") as log,

@@ -275,7 +275,9 @@ def test_a_message_beyond_32_mib_ends_it(client: Client) -> None:
 
 
 def test_a_terminal_has_the_size_that_channel_4_tells(client: Client) -> None:
-    opened = client.exec("sh", "-c", "read line; stty size", tty=True, stdin=True)
+    # On a real machine a size takes effect a moment later.
+    script = "read line; until stty size 2>&1 | grep '34 91'; do :; done"
+    opened = client.exec("sh", "-c", script, tty=True, stdin=True)
     opened.resize(90, 33)
     opened.send(4, b'{"Wid')
     opened.send(4, b'th":91,"Height":34}')
