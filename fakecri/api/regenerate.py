@@ -35,8 +35,8 @@ from fakecri.api.calls import {}
 """
 
 
-CONTRACTS = (("runtime", "stubs"), ("control", "control_stubs"))
-"""Of each proto file: its name, and that of the module with its stubs."""
+CONTRACTS = (("runtime", "stubs"), ("control", "control_stubs"), ("nri", None), ("ttrpc", None))
+"""Of each proto file: its name, and that of the module with its stubs, if gRPC carries it."""
 
 
 def generate() -> dict[str, bytes]:
@@ -48,7 +48,7 @@ def generate() -> dict[str, bytes]:
     }
 
 
-def _generate(proto: str, stubs: str) -> dict[str, bytes]:
+def _generate(proto: str, stubs: str | None) -> dict[str, bytes]:
     with TemporaryDirectory() as directory:
         descriptors = Path(directory, "set.binpb")
         subprocess.run(  # noqa: S603  # protoc, with arguments of our own
@@ -71,11 +71,13 @@ def _generate(proto: str, stubs: str) -> dict[str, bytes]:
         "from google.protobuf import descriptor as _descriptor\n"
         "from google.protobuf import descriptor_pool as _descriptor_pool\n",
     )
-    return {
+    content = {
         f"{proto}.binpb": file.SerializeToString(deterministic=True),
         f"{proto}_pb2.pyi": (stub + POOL_STUB.format(proto)).encode(),
-        f"{stubs}.py": _formatted(_stubs(proto, file)),
     }
+    if stubs:
+        content[f"{stubs}.py"] = _formatted(_stubs(proto, file))
+    return content
 
 
 def _stubs(proto: str, file: FileDescriptorProto) -> str:
