@@ -35,7 +35,7 @@ class Bridge(asyncio.Protocol):
         """Called when the real side has begun to wait."""
         self.waits = True
         """Whether the real side waits for the simulated one: it has sent, and got nothing yet."""
-        self.thinks_until = 0.0
+        self._thinks_until = 0.0
         """Until when, by the loop's clock, the simulated side waits for the real one."""
         self._host = host
         self._loop = loop
@@ -48,6 +48,11 @@ class Bridge(asyncio.Protocol):
         self._poked = False
 
     # What the simulation tells us, in whatever thread it runs.
+
+    def is_thinking(self) -> bool:
+        """Whether the simulated side has something under way to a real one, or waits for it."""
+        under_way = self._transport is None or self._poked
+        return self.dialled and (under_way or self._thinks_until > self._loop.time())
 
     def poke(self) -> None:
         """Look at the simulated end, soon."""
@@ -69,8 +74,9 @@ class Bridge(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came, and read no more while the simulated side does not."""
-        self.waits, self.thinks_until = True, 0.0
+        self.waits = True
         with self._host.turn():
+            self._thinks_until = 0.0  # together with what was waited for
             with suppress(BrokenPipeError):  # then the pump sees the reset
                 self._end.write(data)
             full = self._end.full
@@ -82,8 +88,9 @@ class Bridge(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Hand on the end; what the simulated side still has to say goes through."""
-        self.waits, self.thinks_until = True, 0.0
+        self.waits = True
         with self._host.turn():
+            self._thinks_until = 0.0
             self._end.shutdown()
         if self._finished:
             return False
@@ -120,27 +127,36 @@ class Bridge(asyncio.Protocol):
         self._transport.abort()
 
     def _pump(self) -> None:
-        self._poked = False
         transport = self._transport
         if transport is None or transport.is_closing():
+            self._poked = False
             return
-        while self._writable and not self._finished:
-            with self._host.turn():
-                chunks, ended, broken = self._take()
-            if chunks:
+        more = True
+        while more:
+            chunks, ended, broken = self._next()
+            more = bool(chunks)
+            if more:
                 self.waits = False
-                self.thinks_until = self._loop.time() + PATIENCE_S
                 transport.write(b"".join(chunks))
             if broken:
                 self.abort()
                 return
             if ended:
                 self._finish(transport)
-            if ended or not chunks:
-                break
         if not self._reading and not self._end.full:
             self._reading = True
             transport.resume_reading()
+
+    def _next(self) -> tuple[list[bytes], bool, bool]:
+        """Take what can be written now, such that at no time nothing seems to be under way."""
+        with self._host.turn():
+            self._poked = False
+            if not self._writable or self._finished:
+                return [], False, False
+            taken = self._take()
+            if taken[0]:
+                self._thinks_until = self._loop.time() + PATIENCE_S
+            return taken
 
     def _take(self) -> tuple[list[bytes], bool, bool]:
         """What the simulated side has sent, whether that was all, and whether it broke off."""

@@ -78,7 +78,7 @@ class Loopback:
         """Whether something real is expected to answer the simulation in a moment."""
         now = self._loop.time()
         return any(until > now for until in tuple(self._awaited.values())) or any(
-            each.dialled and each.thinks_until > now for each in tuple(self._bridges)
+            each.is_thinking() for each in tuple(self._bridges)
         )
 
     # What the simulation asks for.

@@ -140,7 +140,7 @@ def test_a_url_may_outlive_its_pod(streams: Streams) -> None:
 
 
 def test_the_node_s_own_listeners_are_reached_through_a_pod_on_its_network(wire: str) -> None:
-    with open_streams(wire, network="loopback") as streams, real_echo() as port:
+    with real_echo() as port, open_streams(wire, network="loopback") as streams:
         pod = streams.node.run_sandbox(linux=on_the_node())
         stream = streams.forward(pod)
         connections = [stream.connect(port) for _ in range(10)]
