@@ -13,10 +13,9 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
+from fakecri.contexts import UntilLeft
 from fakecri.core.streaming.admissions import Refusal
 from fakecri.core.streaming.commands import Command
 from fakecri.core.streaming.forwards import Forward
@@ -52,7 +51,7 @@ class StreamResult:
         return int(codes[0]) if codes else None
 
 
-class Stream:
+class Stream(UntilLeft):
     """A session as its client has it: an exec, an attachment, a port-forward.
 
     As a context manager it hangs up at last. UsageError where a session has no such thing.
@@ -67,17 +66,6 @@ class Stream:
         host.meet()
         with host.turn():
             session.watcher = host.notify
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.hang_up()
 
     def write(self, chunk: bytes) -> None:
         """Write to stdin, and wait while the process has enough; what comes meanwhile is kept.
@@ -120,6 +108,9 @@ class Stream:
         """Be gone. Harmless when it has ended."""
         with self._host.turn():
             self._session.hang_up()
+
+    def _left(self, _error: BaseException | None) -> None:
+        self.hang_up()
 
     def send(
         self, chunk: bytes, feed: Callable[[bytes], None], is_full: Callable[[], bool]

@@ -53,6 +53,7 @@ class SpdyCommand:
         self._streams: dict[str, int] = {}
         self._missing = len(session.channels)
         self._unfed: list[bytes] = []
+        self._unfed_size = 0
         self._stdin_ended = False
         self._sizes = Sizes()
         self._parted = False
@@ -97,7 +98,7 @@ class SpdyCommand:
         if self._size >= OUTPUT:
             return True
         if self._missing:
-            return sum(map(len, self._unfed)) >= ENOUGH
+            return self._unfed_size >= ENOUGH
         return self._session.full
 
     @property
@@ -108,7 +109,7 @@ class SpdyCommand:
     @property
     def cut(self) -> bool:
         """Whether to break off; who was idle for too long is told."""
-        return self._session.cut and self._session.reason != "idle"
+        return self._session.torn
 
     @property
     def is_forming(self) -> bool:
@@ -182,6 +183,7 @@ class SpdyCommand:
         self._stdin_ended = self._stdin_ended or ends
         if self._missing:
             self._unfed.append(content)
+            self._unfed_size += len(content)
             return
         if content:
             self._session.feed(content)
@@ -192,6 +194,7 @@ class SpdyCommand:
         """Say nothing, and leave the connection open: nothing will ever come of it."""
         self._given_up = True
         self._unfed.clear()
+        self._unfed_size = 0
         self._session.finish("incomplete")
 
     # What goes to the client.

@@ -115,7 +115,7 @@ class SpdyForward:
     @property
     def cut(self) -> bool:
         """Whether to break off; who was idle for too long is told."""
-        return self._session.cut and self._session.reason != "idle"
+        return self._session.torn
 
     @property
     def is_forming(self) -> bool:

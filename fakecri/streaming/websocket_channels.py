@@ -89,7 +89,7 @@ class Channels(ABC):
     @property
     def cut(self) -> bool:
         """Whether to break off; who was idle for too long is left without a word."""
-        return self._session.cut and self._session.reason != "idle"
+        return self._session.torn
 
     @property
     def is_forming(self) -> bool:

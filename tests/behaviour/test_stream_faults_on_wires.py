@@ -9,9 +9,9 @@ from fakecri.streaming.spdy_frames import Data
 from tests.behaviour.steps import until
 from tests.behaviour.streams import FORWARDS, Streams, open_streams
 from tests.streaming import http_client, spdy_client, websocket_client
+from tests.streaming.upgraded import RefusalError
 
 OPENERS: dict[str, Any] = {"spdy": spdy_client.open, "websocket": websocket_client.open}
-REFUSALS = (spdy_client.RefusalError, websocket_client.RefusalError)
 BOTH = "echo out; echo err >&2; exit 3"
 
 
@@ -167,10 +167,10 @@ def test_a_restart_ends_a_request_that_is_never_answered(lab: Streams) -> None:
 def test_a_client_is_told_to_come_back_later(lab: Streams) -> None:
     with (
         lab.cri.faults('Exec = stream:error(RESOURCE_EXHAUSTED, "not now")', strict=True),
-        pytest.raises(REFUSALS) as caught,
+        pytest.raises(RefusalError) as caught,
     ):
         sh(lab, "true")
-    answer = caught.value.answer  # type: ignore[attr-defined]  # either has it
+    answer = caught.value.answer
     assert (answer.status, answer.body) == (429, b"not now\n")
     assert answer.find("Retry-After") == "60"
 
@@ -218,7 +218,7 @@ def test_a_subprotocol_is_chosen_from_those_that_are_left(
                 with opener(url_of(lab, "true")) as client:
                     over = getattr(client, "wire", None) or client.socket
                     answers.append(over.protocol)
-            except REFUSALS as refused:
+            except RefusalError as refused:
                 answers.append(refused.answer.status)
         assert answers == [spdy, status]
 

@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import select
 import socket
-import ssl
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import count
-from struct import pack
 from typing import TYPE_CHECKING, Self
 
 from fakecri.stream import StreamResult
@@ -38,10 +36,11 @@ from fakecri.streaming.spdy_decoding import Decoder
 from fakecri.streaming.spdy_frames import Data, Frame
 from tests.streaming import http_client
 from tests.streaming.http_client import CHUNK, TIMEOUT_S
+from tests.streaming.upgraded import HungUp, RefusalError, Upgraded
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
 V1, V2, V3, V4, V5 = "", "v2.", "v3.", "v4.", "v5."
 COMMANDS = tuple(f"{version}channel.k8s.io" for version in (V5, V4, V3, V2, V1))
@@ -53,14 +52,6 @@ UPGRADE = (("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), ("Content-Length"
 def offers(*protocols: str) -> list[tuple[str, str]]:
     """Return the header lines of a request for an upgrade."""
     return [*UPGRADE, *(("X-Stream-Protocol-Version", each) for each in protocols)]
-
-
-class RefusalError(Exception):
-    """The server has not switched to SPDY; `answer` says why."""
-
-    def __init__(self, answer: http_client.Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
 
 
 @dataclass
@@ -76,24 +67,22 @@ class Channel:
     arrived: deque[bytes] = field(default_factory=deque)
 
 
-class Wire:
+class Wire(Upgraded):
     """A connection that has switched to SPDY."""
 
     def __init__(self, opened: socket.socket, answer: http_client.Answer) -> None:
         """Of the answer to a request for the upgrade; see `open`."""
+        super().__init__(opened)
         self.answer = answer
         self.protocol = answer.find("X-Stream-Protocol-Version")
         self.spdy = Connection(client=True)
         self.frames: list[Frame] = []
         """Every frame that came, whether it means something or not."""
         self.channels: dict[int, Channel] = {}
-        self.closed = False
-        """Whether the server has closed the TCP connection."""
         self.broken = False
         """Whether it did so with a reset, or its frames are none."""
         self.goodbye: WentAway | None = None
         self.pongs: list[int] = []
-        self._socket = opened
         self._decoder = Decoder()
         self._begun = b""
         self._take(answer.rest)
@@ -114,39 +103,11 @@ class Wire:
             raise RefusalError(answer)
         return cls(opened, answer)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.hang_up()
-
     # Sending.
 
     def send(self, *frames: Frame) -> None:
         """Send frames, legal or not."""
         self.send_raw(b"".join(self.spdy.encoder.encode(frame) for frame in frames))
-
-    def send_raw(self, content: bytes | memoryview) -> None:
-        """Send bytes; what comes while the server does not read is kept."""
-        if isinstance(self._socket, ssl.SSLSocket):
-            self._socket.sendall(content)
-            return
-        rest = memoryview(content)
-        while rest:
-            readable, writable, _ = select.select(
-                [] if self.closed else [self._socket], [self._socket], [], TIMEOUT_S
-            )
-            if writable:
-                rest = rest[self._socket.send(rest[:CHUNK]) :]
-            elif readable:
-                self.receive()
-            else:
-                raise TimeoutError("the server does not read")
 
     def begin_stream(self, **headers: str) -> Channel:
         """Open a stream, and do not wait for the reply."""
@@ -188,15 +149,6 @@ class Wire:
         """Send no more, and go on listening."""
         self._socket.shutdown(socket.SHUT_WR)
 
-    def hang_up(self) -> None:
-        """Close the TCP connection, without a word."""
-        self._socket.close()
-
-    def abort(self) -> None:
-        """Close it such that the server sees a reset."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
-        self._socket.close()
-
     # Receiving.
 
     def read(self, channel: Channel) -> bytes:
@@ -236,6 +188,11 @@ class Wire:
             self._take(chunk)
         else:
             self._end()
+
+    def receive_within(self, limit_s: float) -> None:
+        """Take in what comes in this time, if anything comes."""
+        if select.select([self._socket], [], [], limit_s)[0]:
+            self.receive()
 
     def _end(self) -> None:
         self.closed = True
@@ -284,24 +241,13 @@ class Wire:
                 raise AssertionError(event)
 
 
-class Command:
+class Command(HungUp):
     """An exec or an attachment, as its client has it."""
 
     def __init__(self, wire: Wire, channels: Sequence[str]) -> None:
         """Open the streams, each when the one before it is accepted."""
         self.wire = wire
         self.channels = {name: wire.open_stream(streamtype=name) for name in channels}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.hang_up()
 
     def write(self, chunk: bytes) -> None:
         """Write to stdin."""
@@ -368,23 +314,12 @@ class Forwarded:
         return self.wire.read_all(self.errors)
 
 
-class Forwarding:
+class Forwarding(HungUp):
     """A port-forward, which makes as many connections as are wanted."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self._numbers = count()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.hang_up()
 
     def connect(self, port: int) -> Forwarded:
         """Connect to a port of the pod."""

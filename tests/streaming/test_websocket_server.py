@@ -13,6 +13,7 @@ from fakecri.endpoints import ANY_PORT
 from tests.core.net.pods import Pods
 from tests.streaming import websocket_client
 from tests.streaming.talks import attach_url, exec_url, forward_url
+from tests.streaming.upgraded import RefusalError
 from tests.streaming.websocket_client import (
     NORMAL,
     TUNNEL,
@@ -20,7 +21,6 @@ from tests.streaming.websocket_client import (
     Channels,
     Command,
     Forwarded,
-    RefusalError,
     WebSocket,
     frame,
 )

@@ -15,11 +15,7 @@ from __future__ import annotations
 
 import base64
 import json
-import select
-import socket
-import ssl
 from collections import deque
-from struct import pack
 from typing import TYPE_CHECKING, Any, Self
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
@@ -27,10 +23,12 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Tex
 
 from fakecri.stream import StreamResult
 from tests.streaming import http_client, spdy_client
-from tests.streaming.http_client import CHUNK, TIMEOUT_S
+from tests.streaming.http_client import CHUNK
+from tests.streaming.upgraded import HungUp, RefusalError, Upgraded
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    import socket
+    import ssl
 
     from wsproto.frame_protocol import CloseReason
 
@@ -71,26 +69,16 @@ def frame(content: bytes, first: int = 0x82, mask: bytes | None = b"\x01\x02\x03
     return head + mask + masked.to_bytes(size, "big")
 
 
-class RefusalError(Exception):
-    """The server has not switched to WebSocket; `answer` says why."""
-
-    def __init__(self, answer: http_client.Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
-
-
-class WebSocket:
+class WebSocket(Upgraded):
     """Messages over a connection that has been upgraded."""
 
     def __init__(self, opened: socket.socket, answer: http_client.Answer) -> None:
         """Of the answer to a request for the upgrade; see `open`."""
+        super().__init__(opened)
         self.protocol = answer.find("Sec-WebSocket-Protocol")
-        self.closed = False
-        """Whether the server has closed the TCP connection."""
         self.code: CloseReason | int | None = None
         """The code of the Close that came; None: none has come."""
         self.pongs: list[bytes] = []
-        self._socket = opened
         self._messages: deque[bytes | str] = deque()
         self._pieces: list[Any] = []
         self._frames = Connection(ConnectionType.CLIENT, trailing_data=answer.rest)
@@ -104,17 +92,6 @@ class WebSocket:
             opened.close()
             raise RefusalError(answer)
         return cls(opened, answer)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.hang_up()
 
     def fileno(self) -> int:
         """For `select`."""
@@ -132,32 +109,6 @@ class WebSocket:
     def send_event(self, event: Event) -> None:
         """Send a ping, a fragment, a close."""
         self.send_raw(self._frames.send(event))
-
-    def send_raw(self, content: bytes) -> None:
-        """Send bytes as they are; what comes while the server does not read is kept."""
-        if isinstance(self._socket, ssl.SSLSocket):
-            self._socket.sendall(content)
-            return
-        rest = memoryview(content)
-        while rest:
-            readable, writable, _ = select.select(
-                [] if self.closed else [self._socket], [self._socket], [], TIMEOUT_S
-            )
-            if writable:
-                rest = rest[self._socket.send(rest[:CHUNK]) :]
-            elif readable:
-                self.receive()
-            else:
-                raise TimeoutError("the server does not read")
-
-    def hang_up(self) -> None:
-        """Close the TCP connection, without a word."""
-        self._socket.close()
-
-    def abort(self) -> None:
-        """Close it such that the server sees a reset."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
-        self._socket.close()
 
     # Receiving.
 
@@ -212,7 +163,7 @@ class WebSocket:
             self._pieces = []
 
 
-class Channels:
+class Channels(HungUp):
     """Channels over a WebSocket."""
 
     def __init__(self, socket: WebSocket) -> None:
@@ -221,17 +172,6 @@ class Channels:
         """All that came, in order."""
         self._is_base64 = "base64" in (socket.protocol or "")
         self._arrived: dict[int, deque[bytes]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.hang_up()
 
     def send(self, channel: int, content: bytes) -> None:
         """Send a message."""

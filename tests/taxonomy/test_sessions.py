@@ -16,10 +16,9 @@ from fakecri.core.streaming.sessions import Session
 from fakecri.errors import Missing
 from fakecri.stream import NotUpgraded
 from tests.streaming import spdy_client, websocket_client
+from tests.streaming.upgraded import RefusalError
 from tests.support import Node
 from tests.taxonomy.shows import shows
-
-REFUSALS = (spdy_client.RefusalError, websocket_client.RefusalError)
 
 
 class Pod:
@@ -62,7 +61,7 @@ class Pod:
             return 404
         except NotUpgraded as error:
             return error.status
-        except spdy_client.RefusalError as error:
+        except RefusalError as error:
             return error.answer.status
         raise AssertionError(url)
 
@@ -186,7 +185,7 @@ def test_only_one_transport_or_some_protocols_are_spoken(node: Node, text: str) 
             try:
                 opened.enter_context(client(pod.url("true")))
                 answers.append(101)
-            except REFUSALS as refused:
+            except RefusalError as refused:
                 answers.append(refused.answer.status)
     expected = {"only(websocket)": [405, 101], "only(spdy)": [101, 400]}
     assert answers == expected.get(text.partition("= ")[2], [101, 403])

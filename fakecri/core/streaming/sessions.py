@@ -84,6 +84,11 @@ class Session:
         return f"the stream of {type(self).__name__}"
 
     @property
+    def torn(self) -> bool:
+        """Whether the connection itself is broken off; who was idle for too long is told."""
+        return self.cut and self.reason != "idle"
+
+    @property
     def lasts(self) -> bool:
         """Whether its client waits by nature, and not for what a rule holds up."""
         enters = self._admission is not None and not self._admission.done
