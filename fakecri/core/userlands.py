@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-ROOT_ID = 0
 _PASSWD_FIELDS = 7
 _GROUP_FIELDS = 4
 

@@ -113,9 +113,9 @@ class World:
         self.late: dict[Task[None], CallRecord] = {}
         """Work that a rule has put off, and the calls that were answered for it."""
         self.outage: Outage | None = None
+        """Why the runtime does not serve; None: it does."""
         self.shut: Outage | None = None
         """Set while a rule lets nobody in, although the runtime is there."""
-        """Why the runtime does not serve; None: it does."""
         self.power = Power()
         """Told when it goes down, and when it is back."""
         self.boots = 1

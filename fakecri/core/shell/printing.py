@@ -64,11 +64,6 @@ def command_text(node: Node) -> str:
     return _Printer().node(node)
 
 
-def word_text(word: Word) -> str:
-    """Return a word as it could be written."""
-    return _Printer().word(word)
-
-
 class _Printer:
     """Writes nodes; `documents` are here-documents that have to follow."""
 
