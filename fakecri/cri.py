@@ -76,6 +76,7 @@ class CRI(Laboratory):
         mask: Sequence[str] = (),
         streaming_address: str | None = None,
         streaming_tls: "Tls | None" = None,
+        api_level: str = "",
     ) -> None:
         """Begin with an empty node.
 
@@ -91,7 +92,8 @@ class CRI(Laboratory):
         `mask` hides fields of messages from the recording, such as `KeyValue.value`. At
         `streaming_address`, such as 127.0.0.1:0, real clients use the URLs of Exec, Attach and
         PortForward, with `streaming_tls`, files of a certificate and its key, over TLS; without it
-        they do once the runtime is served, and `stream` always does.
+        they do once the runtime is served, and `stream` always does. `api_level`, such as 1.30, is
+        the Kubernetes minor whose API is spoken; without it all that there is.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
@@ -107,15 +109,18 @@ class CRI(Laboratory):
             annotations=annotations,
             rules=texts_of(rules),
             mask=mask,
+            api_level=api_level,
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)
         if streaming_address is not None or streaming_tls is not None:
-            asked = ANY_PORT if streaming_address is None else streaming_address
-            with ExitStack() as stack:
-                stack.callback(self.close)
-                self.open_streams(asked, streaming_tls)
-                stack.pop_all()
+            self._open_own_streams(streaming_address, streaming_tls)
+
+    def _open_own_streams(self, address: str | None, tls: "Tls | None") -> None:
+        with ExitStack() as stack:
+            stack.callback(self.close)
+            self.open_streams(ANY_PORT if address is None else address, tls)
+            stack.pop_all()
 
     @classmethod
     def over(cls, host: Host) -> Self:

@@ -23,6 +23,7 @@ from fakecri.rpcs import OLD_PACKAGE, PACKAGE, RPCS, Rpc
 
 if TYPE_CHECKING:  # nothing of the core is needed to carry bytes
     from fakecri.core.faults.rules import Action
+    from fakecri.core.levels import Level
     from fakecri.core.pipeline import Call, Metadata
     from fakecri.pace import Pace
 
@@ -55,6 +56,10 @@ class Calls(Protocol):
     @property
     def pace(self) -> "Pace":
         """How time passes."""
+
+    @property
+    def level(self) -> "Level | None":
+        """The API level that is spoken; None: all that there is."""
 
     def start(
         self,
@@ -113,9 +118,14 @@ class Face(grpc.GenericRpcHandler):
         self._services = {path.split("/")[1] for path in self._handlers}
 
     def _rpc_handlers(self, service: str) -> reflection.Handlers:
-        paths = {rpc.path: rpc for rpc in RPCS.values()} | {
-            rpc.path.replace(PACKAGE, OLD_PACKAGE): rpc for rpc in RPCS.values() if rpc.in_v1alpha2
-        }
+        paths = {rpc.path: rpc for rpc in RPCS.values()}
+        level = self._host.level
+        if level is None or level.v1alpha2 is not None:
+            paths |= {
+                rpc.path.replace(PACKAGE, OLD_PACKAGE): rpc
+                for rpc in RPCS.values()
+                if rpc.in_v1alpha2
+            }
         return {
             path: self._handler(rpc, path)
             for path, rpc in paths.items()
@@ -198,7 +208,7 @@ class Face(grpc.GenericRpcHandler):
         metadata = tuple(each for each in context.invocation_metadata() or () if each[0] != TAG)
         call = self._host.start(
             rpc,
-            self._request(rpc, content),
+            self._request(rpc, path, content),
             timeout_ns=_timeout_ns(context, metadata),
             metadata=metadata,
             peer="grpc",
@@ -211,7 +221,10 @@ class Face(grpc.GenericRpcHandler):
                 bell.ring()
         return call
 
-    def _request(self, rpc: Rpc, content: bytes) -> Message:
+    def _request(self, rpc: Rpc, path: str, content: bytes) -> Message:
+        level = self._host.level
+        if level is not None and rpc.name not in level.contract(path).methods:
+            return rpc.request()  # what it is nobody asks
         if self._beyond is None:
             return _request(rpc, content)
         try:

@@ -55,6 +55,7 @@ class Host:
     def __init__(self, world: World, pace: Pace) -> None:
         self.world = world
         self.pace = pace
+        self.level = world.level
         self._lock = threading.RLock()
         self._progress = threading.Condition(self._lock)
         self._alarm = threading.Condition(self._lock)

@@ -1,11 +1,12 @@
 """A new world, and its host: all that is handed to them, put together."""
 
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from fakecri.core.addresses import SUBNET, parse_subnets
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
+from fakecri.core.levels import chosen_level
 from fakecri.core.profiles import CONTAINERD
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
@@ -34,6 +35,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     upstream: Upstream | None = None,
     rules: Sequence[str] = (),
     mask: Sequence[str] = (),
+    api_level: str = "",
 ) -> Host:
     """Return a host with a new world.
 
@@ -45,8 +47,9 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     `annotations` lets those of pods choose what containers do. `upstream`: who answers the calls,
     where the world is not to. `rules` are the texts of those that are about to be armed, for the
     header of the recording. `mask` hides fields of messages from it, as Message.field.
+    `api_level`: the Kubernetes minor whose API is spoken, such as 1.30 (empty: all that there is).
     """
-    pace = pace or Manual(jumps=True)
+    pace, level = pace or Manual(jumps=True), chosen_level(api_level)
     programs = Programs()
     programs.toolbox = find_toolbox()
     world = World(
@@ -64,17 +67,27 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             subnets=parse_subnets(pod_subnets),
             annotations=annotations,
             upstream=upstream,
+            level=level,
         )
     )
     if disk_bytes is not None:
-        if disk_bytes < 0:
-            raise UsageError(f"{disk_bytes} bytes: a disk has 0 bytes or more")
-        world.disk.capacity_bytes = disk_bytes
-    world.recorder.header(
-        fakecri=own_version() if record else "",  # which takes a while to find out
-        seed=seed,
-        profile="upstream" if upstream else CONTAINERD.runtime_name,
-        pace=pace.name,
-        rules=list(rules),
-    )
+        _size_disk(world, disk_bytes)
+    # The version takes a while to find out.
+    _write_header(world, own_version() if record else "", pace=pace.name, rules=list(rules))
     return Host(world, pace)
+
+
+def _write_header(world: World, version: str, **facts: Any) -> None:
+    world.recorder.header(
+        fakecri=version,
+        seed=world.seed,
+        profile="upstream" if world.upstream else CONTAINERD.runtime_name,
+        **({"api_level": world.level.name} if world.level else {}),
+        **facts,
+    )
+
+
+def _size_disk(world: World, disk_bytes: int) -> None:
+    if disk_bytes < 0:
+        raise UsageError(f"{disk_bytes} bytes: a disk has 0 bytes or more")
+    world.disk.capacity_bytes = disk_bytes

@@ -1,7 +1,7 @@
 """What the gRPC face says of itself: server reflection and health, for grpcurl, probes and such.
 
 v1alpha2 has no proto file here: it is described by v1 under another package name, less what came
-after it.
+after it. At an API level both are described as they were then.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,16 +24,19 @@ from grpc_reflection.v1alpha import (  # type: ignore[import-untyped]  # likewis
 )
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.levels import Level
 from fakecri.rpcs import OLD_PACKAGE, RPCS
 
 Handlers: TypeAlias = "dict[str, grpc.RpcMethodHandler[Any, Any]]"
 """Handlers of grpc.aio, by path: `/package.Service/Method`."""
+Contract: TypeAlias = FileDescriptor | Level
+"""What is served: all of a file, or the CRI as a level speaks it."""
 
 _NEW_REFLECTION = "grpc.reflection.v1"  # the name that v1alpha got later; the bytes are the same
 _OLD_REFLECTION = "grpc.reflection.v1alpha"
 
 
-async def handlers(contract: FileDescriptor = pb.DESCRIPTOR) -> Handlers:
+async def handlers(contract: Contract = pb.DESCRIPTOR) -> Handlers:
     """Return the handlers of the health and reflection services, under all their names.
 
     They tell of themselves and of the services of `contract`.
@@ -42,14 +45,14 @@ async def handlers(contract: FileDescriptor = pb.DESCRIPTOR) -> Handlers:
 
 
 @cache
-def service_names(contract: FileDescriptor = pb.DESCRIPTOR) -> tuple[str, ...]:
+def service_names(contract: Contract = pb.DESCRIPTOR) -> tuple[str, ...]:
     """Every service there is, by its full name, in order."""
     return tuple(
         f"{file.package}.{service.name}" for file in _files(contract) for service in file.service
     )
 
 
-async def _health_handlers(contract: FileDescriptor) -> Handlers:
+async def _health_handlers(contract: Contract) -> Handlers:
     servicer = health.aio.HealthServicer()
     for name in service_names(contract):
         await servicer.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -65,7 +68,7 @@ async def _health_handlers(contract: FileDescriptor) -> Handlers:
     }
 
 
-def _reflection_handlers(contract: FileDescriptor) -> Handlers:
+def _reflection_handlers(contract: Contract) -> Handlers:
     servicer = reflection.aio.ReflectionServicer(service_names(contract), pool=_pool(contract))
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
@@ -95,7 +98,7 @@ class _Symbols:
 
 
 @cache
-def _pool(contract: FileDescriptor) -> _Symbols:
+def _pool(contract: Contract) -> _Symbols:
     """All that is served, in one pool that is nobody else's."""
     pool = DescriptorPool()
     for file in _files(contract):
@@ -104,16 +107,26 @@ def _pool(contract: FileDescriptor) -> _Symbols:
 
 
 @cache
-def _files(contract: FileDescriptor) -> tuple[FileDescriptorProto, ...]:
+def _files(contract: Contract) -> tuple[FileDescriptorProto, ...]:
+    contracts = _of_level(contract) if isinstance(contract, Level) else _whole(contract)
+    old_reflection = _proto(reflection_pb2.DESCRIPTOR)
+    new_reflection = _renamed(old_reflection, _NEW_REFLECTION)
+    return *contracts, _proto(health_pb2.DESCRIPTOR), new_reflection, old_reflection
+
+
+def _of_level(level: Level) -> list[FileDescriptorProto]:
+    old = level.v1alpha2
+    return [level.v1.file, *([_renamed(old.file, OLD_PACKAGE)] if old is not None else ())]
+
+
+def _whole(contract: FileDescriptor) -> list[FileDescriptorProto]:
     contracts = [_proto(contract)]
     if contract is pb.DESCRIPTOR:
         old_contract = _renamed(contracts[0], OLD_PACKAGE)
         for service in old_contract.service:
             _keep_methods_of_v1alpha2(service)
         contracts.append(old_contract)
-    old_reflection = _proto(reflection_pb2.DESCRIPTOR)
-    new_reflection = _renamed(old_reflection, _NEW_REFLECTION)
-    return *contracts, _proto(health_pb2.DESCRIPTOR), new_reflection, old_reflection
+    return contracts
 
 
 def _proto(file: FileDescriptor) -> FileDescriptorProto:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import grpc.aio
 
 from fakecri import reflection
+from fakecri.api.runtime_pb2 import DESCRIPTOR
 from fakecri.contexts import OpenUntilLeft, UntilLeft
 from fakecri.endpoints import (
     Address,
@@ -146,7 +147,9 @@ class Server(UntilLeft, OpenUntilLeft):
 
     async def _open(self, address: Address) -> None:
         address.check()
-        described = await reflection.handlers() if self._beyond is None else {}
+        described = (
+            {} if self._beyond else await reflection.handlers(self._host.level or DESCRIPTOR)
+        )
         face = Face(self._host, described, self._beyond, self._service)
         wire = grpc.aio.server(handlers=[face], options=_options(self._beyond))
         listener = self._stand_between(wire, address) if self._wire_faults else None

@@ -5,6 +5,7 @@ Needs the `dev` extra.
 """
 
 import argparse
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -39,13 +40,28 @@ CONTRACTS = (("runtime", "stubs"), ("control", "control_stubs"), ("nri", None), 
 """Of each proto file: its name, and that of the module with its stubs, if gRPC carries it."""
 
 
+TABLE = HERE.parents[1] / "fixtures" / "cri-v1.tsv"
+"""The contract as a table, which is not in the package."""
+
+
 def generate() -> dict[str, bytes]:
     """Return the generated files: name to content."""
-    return {
+    contracts = {
         name: content
         for proto, stubs in CONTRACTS
         for name, content in _generate(proto, stubs).items()
     }
+    return contracts | {"ages.tsv": _ages()}
+
+
+def _ages() -> bytes:
+    """Return the ages of all that has a name within something: methods, fields, enum values."""
+    rows = csv.DictReader(TABLE.read_text(encoding="ascii").splitlines(), delimiter="\t")
+    return "".join(
+        f"{row['name']}.{row['member']}\t{row['since']}\t{row['v1alpha2']}\n"
+        for row in rows
+        if row["member"]
+    ).encode()
 
 
 def _generate(proto: str, stubs: str | None) -> dict[str, bytes]:

@@ -290,6 +290,7 @@ SESSION = (
             _several("options.mask", "--mask", "FIELD", "hide fields from the recording"),
             _flag("options.wire_faults", "--wire-faults", "let rules break connections"),
             _several("options.pod_subnets", "--pod-subnet", "CIDR", "where pods get addresses"),
+            _option("options.api_level", "--api-level", "1.N", "the Kubernetes minor it speaks"),
         ),
         _row(*_SESSION),
     ),

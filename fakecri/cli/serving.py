@@ -114,6 +114,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         mask=tuple(options.mask),
         wire_faults=options.wire_faults,
         keep_calls=KEPT_CALLS,
+        api_level=options.api_level,
         prefix="--",
     )
 
@@ -200,6 +201,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how a registry behaves, such as registry.test=rate=5MiB,fail=2*503; repeatable",
     )
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
+    _add_contract_options(parser)
     _add_behaviour_options(parser)
     add_rule_options(parser)
     add_wire_option(parser)
@@ -210,6 +212,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="where the control service listens, which must not be where clients can find it",
     )
     add_ready_option(parser)
+
+
+def _add_contract_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--api-level",
+        default="",
+        metavar="1.N",
+        help="the Kubernetes minor whose API is spoken, such as 1.30 (all that there is)",
+    )
 
 
 def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from fakecri.core.faults.rules import Rule as FaultRule
 from fakecri.core.faults.rules import breaks_wires
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
+from fakecri.core.levels import chosen_level
 from fakecri.core.plain import require_fields
 from fakecri.core.references import InvalidReference
 from fakecri.core.state_faults import StateFault, StateFaultError
@@ -59,6 +60,8 @@ class Options:
     """Whether rules that are armed later can break connections, as those of `rules` can."""
     keep_calls: int | None = None
     """How many calls are remembered (None: all); the recording has them all."""
+    api_level: str = ""
+    """The Kubernetes minor whose API is spoken, such as 1.30; empty: all that there is."""
     prefix: str = ""
     """What stands before the names of options in the texts of errors."""
     on_disk: bool = False
@@ -84,6 +87,10 @@ class Options:
             require_fields(self.mask)
         except UsageError as error:
             raise UsageError(f"{prefix}mask {error}") from error
+        try:
+            chosen_level(self.api_level)
+        except UsageError as error:
+            raise UsageError(f"{prefix}api-level {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
         check_streaming(self.streaming_address, self.streaming_tls, prefix)
@@ -118,6 +125,7 @@ class Options:
             annotations=self.annotations,
             rules=texts_of(self.rules),
             mask=self.mask,
+            api_level=self.api_level,
         )
         host.led = led
         cri = CRI.over(host)

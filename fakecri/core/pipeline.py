@@ -232,6 +232,9 @@ class CallTask(Task[Message | None]):
 def perform(world: World, call: Call) -> Waits[Message | None]:
     """Record, break, handle, break, record."""
     rpc = call.rpc.name
+    contract = world.level.contract(call.path) if world.level is not None else None
+    if contract is not None:
+        call.request = contract.understood(call.rpc, call.request)
     record = call.record = world.recorder.began(
         rpc, call.request, call.peer, call.timeout_ns, call.metadata
     )
@@ -241,6 +244,8 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
     error: CRIError | None = None
 
     def send(message: Message) -> None:
+        if contract is not None:
+            message = contract.cut(message)
         world.recorder.sent(record, message)
         call.send(message)
 
@@ -251,6 +256,8 @@ def perform(world: World, call: Call) -> Waits[Message | None]:
             response = yield from _answer(world, call, send)
             if response is not None:
                 record.ids += touched.made(rpc, response)
+        if contract is not None and response is not None:
+            response = contract.cut(response)  # whatever a rule has put into it
     except CRIError as failure:
         # Without the frames that it came through: it lives as long as the record does.
         response = None
@@ -281,6 +288,8 @@ def _answer(world: World, call: Call, send: Callable[[Message], None]) -> Waits[
 
 def handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[Message | None]:
     """Have a call answered by the handler of this world; messages of a stream go to `send`."""
+    if world.level is not None:
+        world.level.contract(call.path).require(call.rpc)
     if world.outage is not None and not world.outage.is_down:
         raise CRIError("server is not initialized yet: unavailable", Code.UNAVAILABLE)
     if world.locks:

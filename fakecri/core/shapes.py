@@ -103,6 +103,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "profile": TEXT,
         "pace": TEXT,
         "rules": TEXTS,
+        "api_level": _optional(TEXT),
     },
     "call": {
         **_OF_CALL,

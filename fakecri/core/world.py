@@ -22,6 +22,7 @@ from fakecri.core.faults.known import StoreLookup
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.image_store import ImageStore
+from fakecri.core.levels import Level
 from fakecri.core.locks import StatusLocks
 from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
@@ -64,6 +65,8 @@ class Parts:
     """Whether annotations of pods choose what containers do."""
     upstream: Upstream | None = None
     """Who answers the calls, where that is not this world's own handlers."""
+    level: Level | None = None
+    """The API level that is spoken; None: all that there is."""
 
 
 class World:
@@ -76,7 +79,7 @@ class World:
         self.registry = parts.registry
         self.programs = parts.programs
         self.seed = parts.seed
-        self.upstream = parts.upstream
+        self.upstream, self.level = parts.upstream, parts.level
         self.clock = WallClock(self.scheduler)
         self.mounted = parts.mounted or parts.files
         self.mounted.keep_time(self.clock.wall_ns)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
+from fakecri.core.levels import chosen_level
 from fakecri.core.recording import RecordedCall, Recording
 from fakecri.errors import UsageError
 from fakecri.laboratory import Laboratory
@@ -62,6 +63,7 @@ class Replay(Laboratory):
         self._path = Path(path)
         self._ends = ExitStack()
         before = None if mode == "all" else self._read(required=mode == "none")
+        level = _level(before)
         self._tape = Tape(before, repeat) if before is not None else None
         self._episodes: Episodes | None = None
         self._relay = Relay(upstream) if upstream else None
@@ -73,7 +75,9 @@ class Replay(Laboratory):
         elif mode == "new_episodes":
             self._episodes = Episodes(before, self._end_of_file(before))
             sinks.append(self._episodes.take)
-        super().__init__(open_host(seed=_seed(before), pace=time, record=_sink(sinks)))
+        super().__init__(
+            open_host(seed=_seed(before), pace=time, record=_sink(sinks), api_level=level)
+        )
         try:
             self._begin(falls_back=before is None or mode == "new_episodes", delays=delays)
         except BaseException:
@@ -172,6 +176,13 @@ def _pace(pace: Pace | str, before: Recording | None) -> Pace:
     if before is None:
         return parse_pace(pace or "autojump")
     return Manual(jumps=True, start_ns=before.header.t) if not pace else parse_pace(pace)
+
+
+def _level(before: Recording | None) -> str:
+    """Return the API level that was spoken. UsageError where there is no such level."""
+    name = "" if before is None else str(before.header.facts.get("api_level", ""))
+    chosen_level(name)
+    return name
 
 
 def _seed(before: Recording | None) -> int:

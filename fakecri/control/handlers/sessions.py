@@ -74,6 +74,7 @@ def _options(options: pb.Options) -> Options:
         state=tuple(options.state),
         mask=tuple(options.mask),
         wire_faults=options.wire_faults,
+        api_level=options.api_level,
         keep_calls=KEPT_CALLS,
     )
 
