@@ -26,6 +26,7 @@ from fakecri.host_mounts import HostFiles
 from fakecri.laboratory import Laboratory
 from fakecri.logs import DiskFiles
 from fakecri.network import choose_subnets, open_network
+from fakecri.nri.objects import Plugins
 from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Rules, texts_of
@@ -220,6 +221,11 @@ class CRI(Laboratory):
     def network(self) -> Network:
         """The simulated network; its `names` are what a DNS server would know."""
         return self._host.world.network
+
+    @property
+    def nri(self) -> Plugins:
+        """The plugins of NRI, to be connected: `cri.nri.connect(plugin, name="tuner")`."""
+        return Plugins(self._host)
 
     @property
     def files(self) -> Files:

@@ -15,6 +15,7 @@ from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
 from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
+from fakecri.core.nri import hooks
 from fakecri.core.oom import kill_for_memory
 from fakecri.core.paths import go_open_error_text
 from fakecri.core.processes import Process, ProcessSpec, Program
@@ -349,6 +350,9 @@ def stop_sandbox(world: World, sandbox: Sandbox, halfway: Halfway = ()) -> Waits
         with wrapped(f'failed to stop container "{container.id}"'):
             yield from stop(world, container, 0)
     yield from halfway
+    if world.nri.active:
+        end_pause(world, sandbox)  # so that plugins are told of what has ended
+    yield from hooks.stop_pod_sandbox(world, sandbox)
     error = world.node.teardown_error
     torn = not error or sandbox.host_network or sandbox.netns_closed
     if torn:

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
+from fakecri.api import nri_pb2 as nri
 from fakecri.api import runtime_pb2 as pb
 from fakecri.errors import UsageError
-from fakecri.rpcs import PACKAGE
 
 Write: TypeAlias = Callable[[Any], str]
 
@@ -66,7 +66,8 @@ class Plain:
         # All at once, so that threads which share it never see a writer that is half made.
         self._tops = {
             descriptor.full_name: self._writer(descriptor, hidden=False)
-            for descriptor in pb.DESCRIPTOR.message_types_by_name.values()
+            for file in (pb.DESCRIPTOR, nri.DESCRIPTOR)
+            for descriptor in file.message_types_by_name.values()
         }
 
     def text(self, message: Message) -> str:
@@ -88,7 +89,7 @@ class Plain:
 
     def _is_hidden(self, field: FieldDescriptor) -> bool:
         marked: bool = field.GetOptions().debug_redact
-        return marked or field.full_name.removeprefix(f"{PACKAGE}.") in self._masks
+        return marked or _name_of(field) in self._masks
 
     def _field(self, field: FieldDescriptor, *, hidden: bool) -> Write | None:
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
@@ -109,6 +110,12 @@ class Plain:
         if field.enum_type is not None:
             return _enum_writer(field.enum_type)
         return _SCALARS.get(field.type, str)
+
+
+def _name_of(field: FieldDescriptor) -> str:
+    """Return `Message.field`, without the package."""
+    owner = field.containing_type
+    return field.full_name.removeprefix(f"{owner.file.package}.") if owner else field.full_name
 
 
 def _message_writer(fields: Mapping[FieldDescriptor, tuple[str, Write]]) -> Write:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -289,6 +290,43 @@ class Recorder:
     def session(self, what: str, **facts: Any) -> None:
         """Write what a client did with the URL of an Exec, Attach or PortForward."""
         self._write("session", what=what, **facts)
+
+    # Plugins of NRI.
+
+    def plugged(self, what: str, plugin: str, **facts: Any) -> None:
+        """Write that a plugin of NRI is there now, or is there no more."""
+        self._write("nri", what=what, plugin=plugin, **facts)
+
+    def plugin_asked(self, plugin: str, method: str, request: Any) -> None:
+        """Write what a plugin is asked; of the request, which is long, a digest."""
+        if not self._sink:
+            self._n += 1
+            return
+        ids = {
+            name: getattr(request, name).id
+            for name in ("pod", "container")
+            if name in request.DESCRIPTOR.fields_by_name
+        }
+        digest = sha256(request.SerializeToString(deterministic=True)).hexdigest()
+        facts = {"call": self.current.serial} if self.current else {}
+        self._write(
+            "nri", what="asked", plugin=plugin, method=method, digest=digest, **ids, **facts
+        )
+
+    def plugin_answered(self, plugin: str, method: str, response: Message) -> None:
+        """Write what a plugin has answered."""
+        n = self._next()
+        if self._sink:
+            self._sink(
+                f'{{"kind":"nri","method":{quote(method)},"n":{n},"plugin":{quote(plugin)},'
+                f'"response":{self._text(response)},"t":{self._wall_ns()},"v":{self._now_ns},'
+                '"what":"answered"}\n'
+            )
+
+    def plugin_failed(self, plugin: str, method: str, code: Code, text: str) -> None:
+        """Write that a plugin has answered an error, or has not answered."""
+        error = {"code": code.name, "text": text}
+        self._write("nri", what="failed", plugin=plugin, method=method, error=error)
 
     def undone(self, call: CallRecord, error: CRIError | None) -> None:
         """Write that work that a rule put off has failed, or will never be done: no error."""

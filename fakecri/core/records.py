@@ -58,6 +58,8 @@ class Sandbox:
     overhead: pb.LinuxContainerResources | None = None
     resources: pb.LinuxContainerResources | None = None
     """As UpdatePodSandboxResources gave them."""
+    stop_told: bool = False
+    """Whether plugins of NRI have been told that it was stopped, had there been any."""
     memory_guard: "MemoryGuard | None" = None
     known: "KnownPod | None" = None
     """As rules see it, once they have asked."""
@@ -133,6 +135,8 @@ class Container:
     listeners: dict["Listener", None] = field(default_factory=dict)
     """Who is attached, and gets a copy of what it writes; in the order of their coming."""
     oom_events: int = 0
+    stop_told: bool = False
+    """As a sandbox's."""
     known: "KnownContainer | None" = None
     """As rules see it, once they have asked."""
 

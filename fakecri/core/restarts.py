@@ -64,6 +64,9 @@ def go_down(world: World) -> None:
     world.events.clear()
     world.tokens.clear()
     world.sessions.break_off("restart")
+    world.nri.reset()
+    for sandbox in world.store.sandboxes:
+        sandbox.stop_told = True  # it remembers no pod of which it has told
     if was_open:
         world.power.tell(is_up=False)
 

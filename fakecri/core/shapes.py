@@ -153,6 +153,18 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "bytes": _optional(COUNTS),
         "reason": _optional(TEXT),
     },
+    "nri": {
+        "what": _one_of("connected", "disconnected", "asked", "answered", "failed"),
+        "plugin": TEXT,
+        "method": _optional(TEXT),
+        "call": _optional(COUNT),
+        "pod": _optional(TEXT),
+        "container": _optional(TEXT),
+        "digest": _optional(TEXT),
+        "events": _optional(COUNT),
+        "response": _optional(OBJECT),
+        "error": _optional(ERROR),
+    },
     "state": {"what": TEXT},
     "clock": {"what": TEXT},
 }

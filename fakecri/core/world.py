@@ -26,6 +26,7 @@ from fakecri.core.levels import Level
 from fakecri.core.locks import StatusLocks
 from fakecri.core.net.networks import Network
 from fakecri.core.node import Node
+from fakecri.core.nri.adaptation import Adaptation
 from fakecri.core.outages import Outage, Power
 from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
@@ -102,6 +103,7 @@ class World:
         self.gates = Gates(self.scheduler)
         self.tokens = Tokens(self.scheduler)
         self.sessions = Sessions(self)
+        self.nri = Adaptation(self)
         self.meters = Meters()
         self.behaviours = Behaviours(annotations=parts.annotations)
         self.pids = NodePids()
@@ -121,12 +123,11 @@ class World:
         """Set while a rule lets nobody in, although the runtime is there."""
         self.power = Power()
         """Told when it goes down, and when it is back."""
-        self.boots = 1
+        self.boots, self._next_pid = 1, 1000
         self.debris: list[Sandbox] = []
         """What a runtime that died has left half done, until it comes back."""
         self.locks = StatusLocks(self.scheduler)
         self._serials: dict[str, int] = {}
-        self._next_pid = 1000
 
     def new_id(self, kind: str) -> str:
         """Return 64 hex digits that follow from the seed and from how many `kind` came before."""

@@ -10,6 +10,7 @@ from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
 from fakecri.core.namespaces import require_pod_mappings
 from fakecri.core.net.pods import connect, disconnect
+from fakecri.core.nri import hooks
 from fakecri.core.pulls import require_unpacked
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
@@ -47,6 +48,7 @@ def run_pod_sandbox(
             yield from world.halfway(request)
         with wrapped(f'failed to start sandbox "{sandbox.id}"'):
             rooms.take_pod(world, sandbox)
+        yield from hooks.run_pod_sandbox(world, sandbox)
     except GeneratorExit:
         world.debris.append(sandbox)  # the runtime dies: it undoes nothing
         raise
@@ -68,6 +70,7 @@ def _undo(world: World, sandbox: Sandbox, *, leaks: bool) -> None:
         world.move(sandbox, Trigger.LEAVE)
         return
     disconnect(world, sandbox)
+    rooms.release_pod(world, sandbox)
     if not leaks:
         world.store.sandbox_names.release(sandbox.name, sandbox.id)
 
@@ -145,6 +148,7 @@ def remove_pod_sandbox(
         with wrapped(f'failed to remove container "{container.id}"'):
             yield from lifecycle.remove(world, container)
     yield from world.halfway(request)
+    yield from hooks.remove_pod_sandbox(world, sandbox)
     if sandbox in world.store.sandboxes:
         world.move(sandbox, Trigger.REMOVE)  # while it can still be read: see spec 18.2
         lifecycle.discard_sandbox(world, sandbox)

@@ -1,0 +1,1 @@
+"""Plugins of NRI: objects of the test (`objects`), and programs that connect."""
