@@ -48,14 +48,6 @@ def require_ready(sandbox: Sandbox) -> None:
         raise CRIError(f'sandbox container "{sandbox.id}" is not running')
 
 
-def require_configs(request: pb.CreateContainerRequest) -> None:
-    """Raise where metadata are missing."""
-    if not request.config.HasField("metadata"):
-        raise CRIError("container config must include metadata")
-    if not request.sandbox_config.HasField("metadata"):
-        raise CRIError("pod sandbox config must include metadata")
-
-
 def require_short_labels(labels: Mapping[str, str], prefix: str) -> None:
     """Raise where containerd's metadata store would refuse a label."""
     for key in sorted(labels):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fakecri.core import lifecycle
-from fakecri.core.executables import MissingExecutableError, quoted
+from fakecri.core.executables import MissingExecutableError
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
@@ -23,14 +23,10 @@ class Streams(NamedTuple):
     stderr: Sink
 
 
-def running_container(world: World, id_: str, *, named: bool = True) -> Container:
-    """Return the container of an id or a prefix; its errors name it, or do not, as the RPC's."""
-    shown = f" {quoted(id_)}" if named else ""
-    with wrapped(f"failed to find container{shown} in store"):
-        container = world.store.containers.get(id_)
+def require_running(container: Container) -> None:
+    """Raise where nothing can run in a container beside its first process."""
     if container.state is not ContainerState.RUNNING:
         raise CRIError(f"container is in CONTAINER_{container.state.name} state")
-    return container
 
 
 def start(

@@ -1,6 +1,16 @@
 """Where runtimes differ, as rows of data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fakecri.core.refusals import (
+    CONTAINER_CHECKS,
+    LOOKUPS,
+    SANDBOX_CHECKS,
+    Check,
+    LookUp,
+    Texts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,16 @@ class Profile:
     """How long events are kept while nobody listens."""
     root: str = "/var/lib/containerd"
     state: str = "/run/containerd"
+
+    lookups: Mapping[str, LookUp] = field(default_factory=lambda: LOOKUPS)
+    """By RPC: what is said of an id that leads nowhere (spec: lifecycle 1.3)."""
+    sandbox_checks: tuple[Check, ...] = SANDBOX_CHECKS
+    """Of RunPodSandboxRequest, before all else (3.1, 3.4)."""
+    request_checks: tuple[Check, ...] = ()
+    """Of CreateContainerRequest, before its sandbox is looked up (8.5)."""
+    container_checks: tuple[Check, ...] = CONTAINER_CHECKS
+    """Of CreateContainerRequest, when its sandbox was found ready (8.1)."""
+    texts: Texts = field(default_factory=Texts)
 
 
 CONTAINERD = Profile()

@@ -11,6 +11,22 @@ from fakecri.errors import CRIError, NotFoundError, ReservedError
 R = TypeVar("R", Sandbox, Container)
 
 
+class EmptyId(CRIError):  # noqa: N818  # it reads as what happened
+    """No id was given."""
+
+    def __init__(self) -> None:
+        super().__init__("prefix can't be empty")
+
+
+class AmbiguousId(CRIError):  # noqa: N818  # likewise
+    """A prefix of several ids was given."""
+
+    def __init__(self, prefix: str, other: str) -> None:
+        """`other`: one of the ids that it fits."""
+        super().__init__(f"Multiple IDs found with provided prefix: {prefix}")
+        self.other = other
+
+
 class Names:
     """Names held by ids. A name is reserved before any work, and released when all is undone."""
 
@@ -73,11 +89,11 @@ class Shelf(Generic[R]):
         if exact is not None:
             return exact
         if not prefix:
-            raise CRIError("prefix can't be empty")
+            raise EmptyId
         at = bisect_left(self._sorted_ids, prefix)
         matching = [id_ for id_ in self._sorted_ids[at : at + 2] if id_.startswith(prefix)]
         if len(matching) > 1:
-            raise CRIError(f"Multiple IDs found with provided prefix: {prefix}")
+            raise AmbiguousId(prefix, matching[1])
         return self.by_id[matching[0]] if matching else None
 
     def get(self, prefix: str) -> R:

@@ -16,9 +16,9 @@ from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import statuses
-from fakecri.core.executables import quoted
 from fakecri.core.handlers.containers import create_container
 from fakecri.core.handlers.sandboxes import remove_pod_sandbox, run_pod_sandbox
+from fakecri.core.lookups import get_container
 from fakecri.core.paths import go_error_text, go_open_error_text
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.registry import handles
@@ -36,12 +36,7 @@ def checkpoint_container(
     world: World, request: pb.CheckpointContainerRequest
 ) -> pb.CheckpointContainerResponse:
     """Write an archive; the container goes on running, and nobody hears of it."""
-    id_ = request.container_id
-    with wrapped(
-        f"an error occurred when trying to find container the container status {quoted(id_)}: "
-        f"an error occurred when try to find container {quoted(id_)}"
-    ):
-        container = world.store.containers.get(id_)
+    container = get_container(world, "CheckpointContainer", request.container_id)
     _require_running(container)
     # An archive that is there already is not cut off before it is written over.
     _write(world, request.location, _archive(world, container), truncate=False)

@@ -6,14 +6,16 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core import creation, info, lifecycle, rooms, statuses
 from fakecri.core.containment import set_resources
 from fakecri.core.executables import quoted
+from fakecri.core.lookups import find_container, get_container, get_sandbox
 from fakecri.core.namespaces import check_namespaces
 from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Stdin
 from fakecri.core.records import Container, Sandbox
+from fakecri.core.refusals import check
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import Future, Waits
 from fakecri.core.selection import batches, select_containers
-from fakecri.core.states import ContainerState, Trigger
+from fakecri.core.states import ContainerState, SandboxState, Trigger
 from fakecri.core.world import World
 from fakecri.errors import CRIError, NotFoundError, at_stage, wrapped
 
@@ -23,10 +25,11 @@ def create_container(
     world: World, request: pb.CreateContainerRequest
 ) -> Waits[pb.CreateContainerResponse]:
     """Visible when all of it is done, or not at all."""
-    with wrapped(f"failed to find sandbox id {quoted(request.pod_sandbox_id)}"):
-        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
-    creation.require_ready(sandbox)
-    creation.require_configs(request)
+    check(world.profile.request_checks, request)
+    sandbox = get_sandbox(world, "CreateContainer", request.pod_sandbox_id)
+    if sandbox.state is not SandboxState.READY:
+        raise CRIError(world.profile.texts.sandbox_stopped.format(id=sandbox.id))
+    check(world.profile.container_checks, request)
     creation.require_known_stop_signal(request.config)
     world.behaviours.check(request.config.metadata.name, sandbox.config.annotations)
     id_ = world.new_id("container")
@@ -104,7 +107,7 @@ def start_container(
     world: World, request: pb.StartContainerRequest
 ) -> Waits[pb.StartContainerResponse]:
     """OK also where the process ends at once: its exit is handled after this."""
-    container = _get(world, request.container_id)
+    container = get_container(world, "StartContainer", request.container_id)
     yield from lifecycle.start(world, container, world.halfway(request))
     return pb.StartContainerResponse()
 
@@ -114,7 +117,7 @@ def stop_container(
     world: World, request: pb.StopContainerRequest
 ) -> Waits[pb.StopContainerResponse]:
     """OK for what is gone; a no-op for what does not run, CREATED included."""
-    container = _find(world, request.container_id)
+    container = find_container(world, "StopContainer", request.container_id)
     if container is not None:
         yield from lifecycle.stop(world, container, request.timeout, world.halfway(request))
     return pb.StopContainerResponse()
@@ -125,20 +128,10 @@ def remove_container(
     world: World, request: pb.RemoveContainerRequest
 ) -> Waits[pb.RemoveContainerResponse]:
     """OK for what is gone; kills what runs. The log file stays: it is the kubelet's."""
-    container = _find(world, request.container_id)
+    container = find_container(world, "RemoveContainer", request.container_id)
     if container is not None:
         yield from lifecycle.remove(world, container, world.halfway(request))
     return pb.RemoveContainerResponse()
-
-
-def _find(world: World, id_: str) -> Container | None:
-    with wrapped(f"an error occurred when try to find container {quoted(id_)}"):
-        return world.store.containers.find(id_)
-
-
-def _get(world: World, id_: str) -> Container:
-    with wrapped(f"an error occurred when try to find container {quoted(id_)}"):
-        return world.store.containers.get(id_)
 
 
 @handles
@@ -146,7 +139,7 @@ def container_status(
     world: World, request: pb.ContainerStatusRequest
 ) -> pb.ContainerStatusResponse:
     """A vanished one is NotFound, and must be: the kubelet skips it on that code alone."""
-    container = _get(world, request.container_id)
+    container = get_container(world, "ContainerStatus", request.container_id)
     return pb.ContainerStatusResponse(
         status=statuses.container_status(container, world.images),
         info=info.container_info(world, container) if request.verbose else None,
@@ -186,8 +179,7 @@ def update_container_resources(
     world: World, request: pb.UpdateContainerResourcesRequest
 ) -> Waits[pb.UpdateContainerResourcesResponse]:
     """In every state; `windows` and `annotations` mean nothing here."""
-    with wrapped("failed to find container"):
-        container = world.store.containers.get(request.container_id)
+    container = get_container(world, "UpdateContainerResources", request.container_id)
     if container.parent not in world.store.sandboxes:
         raise NotFoundError("not found")
     if container.removing:
@@ -211,7 +203,7 @@ def reopen_container_log(
     world: World, request: pb.ReopenContainerLogRequest
 ) -> pb.ReopenContainerLogResponse:
     """The new file is there when this answers OK, and is not there when it fails."""
-    container = _get(world, request.container_id)
+    container = get_container(world, "ReopenContainerLog", request.container_id)
     if container.state is not ContainerState.RUNNING:
         raise CRIError("container is not running")
     lifecycle.open_log(container.log.reopen, container)

@@ -5,7 +5,7 @@ from google.protobuf.message import Message
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import execs, lifecycle, signals
 from fakecri.core.execs import Streams
-from fakecri.core.executables import quoted
+from fakecri.core.lookups import get_container, get_sandbox
 from fakecri.core.pipes import Outlet
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
@@ -48,8 +48,9 @@ class Capture:
 @handles
 def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncResponse]:
     """An exit code is data, a timeout is an error, and the container's state never changes."""
+    container = get_container(world, "ExecSync", request.container_id)
     with wrapped("failed to exec in container"):
-        container = execs.running_container(world, request.container_id)
+        execs.require_running(container)
         output = Capture(world.profile.exec_output_limit)
         streams = output.streams()
         process = execs.start(world, container, tuple(request.cmd), streams)
@@ -105,7 +106,7 @@ def go_duration(duration_ns: int) -> str:
 @handles
 def exec(world: World, request: pb.ExecRequest) -> pb.ExecResponse:  # noqa: A001  # the RPC's name
     """Nothing runs before the client comes to the URL; a bad command is found out there."""
-    execs.running_container(world, request.container_id)
+    execs.require_running(get_container(world, "Exec", request.container_id))
     _check_streams(request, "or")
     return pb.ExecResponse(url=_url(world, Exec, request))
 
@@ -113,7 +114,7 @@ def exec(world: World, request: pb.ExecRequest) -> pb.ExecResponse:  # noqa: A00
 @handles
 def attach(world: World, request: pb.AttachRequest) -> pb.AttachResponse:
     """As Exec; whether the container has a terminal is not checked."""
-    execs.running_container(world, request.container_id, named=False)
+    execs.require_running(get_container(world, "Attach", request.container_id))
     _check_streams(request, "and")
     return pb.AttachResponse(url=_url(world, Attach, request))
 
@@ -121,8 +122,7 @@ def attach(world: World, request: pb.AttachRequest) -> pb.AttachResponse:
 @handles
 def port_forward(world: World, request: pb.PortForwardRequest) -> pb.PortForwardResponse:
     """The ports are taken as they are: the client names them again when it comes."""
-    with wrapped(f"failed to find sandbox {quoted(request.pod_sandbox_id)}"):
-        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    sandbox = get_sandbox(world, "PortForward", request.pod_sandbox_id)
     if sandbox.state is not SandboxState.READY:
         raise CRIError("sandbox container is not running")
     return pb.PortForwardResponse(url=_url(world, Forward, request))

@@ -8,12 +8,14 @@ from fakecri.core.containment import check_pod_memory
 from fakecri.core.creation import require_short_labels, sandbox_name, user_string
 from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
+from fakecri.core.lookups import find_sandbox, get_sandbox
 from fakecri.core.namespaces import require_pod_mappings
 from fakecri.core.net.pods import connect, disconnect
 from fakecri.core.nri import hooks
 from fakecri.core.pulls import require_unpacked
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
+from fakecri.core.refusals import check
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import Waits
 from fakecri.core.selection import batches, select_sandboxes
@@ -30,8 +32,7 @@ def run_pod_sandbox(
 ) -> Waits[pb.RunPodSandboxResponse]:
     """Reserve the name, then network, pause and all; or leave no trace."""
     config = request.config
-    if not config.HasField("metadata"):
-        raise CRIError("sandbox config must include metadata")
+    check(world.profile.sandbox_checks, request)
     began_ns = world.clock.wall_ns()
     sandbox = Sandbox(
         id=world.new_id("sandbox"),
@@ -128,7 +129,7 @@ def stop_pod_sandbox(
     world: World, request: pb.StopPodSandboxRequest
 ) -> Waits[pb.StopPodSandboxResponse]:
     """Idempotent, and OK for what is gone: the kubelet calls it again and again."""
-    sandbox = _find(world, request.pod_sandbox_id)
+    sandbox = find_sandbox(world, "StopPodSandbox", request.pod_sandbox_id)
     if sandbox is not None:
         yield from lifecycle.stop_sandbox(world, sandbox, world.halfway(request))
     return pb.StopPodSandboxResponse()
@@ -139,7 +140,7 @@ def remove_pod_sandbox(
     world: World, request: pb.RemovePodSandboxRequest
 ) -> Waits[pb.RemovePodSandboxResponse]:
     """Needs no stop before: it does that work itself."""
-    sandbox = _find(world, request.pod_sandbox_id)
+    sandbox = find_sandbox(world, "RemovePodSandbox", request.pod_sandbox_id)
     if sandbox is None:
         return pb.RemovePodSandboxResponse()
     with wrapped(f'failed to forcibly stop sandbox "{sandbox.id}"'):
@@ -155,18 +156,12 @@ def remove_pod_sandbox(
     return pb.RemovePodSandboxResponse()
 
 
-def _find(world: World, id_: str) -> Sandbox | None:
-    with wrapped(f"an error occurred when try to find sandbox {quoted(id_)}"):
-        return world.store.sandboxes.find(id_)
-
-
 @handles
 def pod_sandbox_status(
     world: World, request: pb.PodSandboxStatusRequest
 ) -> pb.PodSandboxStatusResponse:
     """No timestamp: a kubelet that got one would trust the empty containers_statuses."""
-    with wrapped("an error occurred when try to find sandbox"):
-        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    sandbox = get_sandbox(world, "PodSandboxStatus", request.pod_sandbox_id)
     return pb.PodSandboxStatusResponse(
         status=statuses.sandbox_status(sandbox),
         info=info.sandbox_info(world, sandbox, verbose=request.verbose),
@@ -205,8 +200,7 @@ def update_pod_sandbox_resources(
     world: World, request: pb.UpdatePodSandboxResourcesRequest
 ) -> Waits[pb.UpdatePodSandboxResourcesResponse]:
     """Replace both; visible in PodSandboxStatus.info alone."""
-    with wrapped("failed to find sandbox"):
-        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    sandbox = get_sandbox(world, "UpdatePodSandboxResources", request.pod_sandbox_id)
     before = sandbox.overhead, sandbox.resources
     sandbox.overhead = request.overhead if request.HasField("overhead") else None
     sandbox.resources = request.resources if request.HasField("resources") else None

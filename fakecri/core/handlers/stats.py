@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.containment import pod_limit_bytes
+from fakecri.core.lookups import get_container, get_sandbox
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.registry import handles
 from fakecri.core.selection import batches, select_containers, select_sandboxes
 from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.usage import Levels, Traffic, Usage
 from fakecri.core.world import World
-from fakecri.errors import Code, CRIError, wrapped
+from fakecri.errors import Code, CRIError
 
 _UNLIMITED_BYTES = 2**62
 _INTERFACE = "eth0"
@@ -19,8 +20,7 @@ _INTERFACE = "eth0"
 @handles
 def container_stats(world: World, request: pb.ContainerStatsRequest) -> pb.ContainerStatsResponse:
     """Only of what runs, and never with a rate."""
-    with wrapped("failed to find container"):
-        container = world.store.containers.get(request.container_id)
+    container = get_container(world, "ContainerStats", request.container_id)
     if container.state is not ContainerState.RUNNING:
         raise CRIError("unexpected metrics response: []")
     return pb.ContainerStatsResponse(stats=_container_stats(world, container))
@@ -71,8 +71,7 @@ def pod_sandbox_stats(
     containerd fails too where the pod has no cgroup_parent; we do not, as critest gives none to
     a runtime that manages cgroups by cgroupfs.
     """
-    with wrapped(f"an error occurred when trying to find sandbox {request.pod_sandbox_id}"):
-        sandbox = world.store.sandboxes.get(request.pod_sandbox_id)
+    sandbox = get_sandbox(world, "PodSandboxStats", request.pod_sandbox_id)
     if sandbox.state is not SandboxState.READY:
         raise CRIError(
             f"failed to decode pod sandbox metrics {request.pod_sandbox_id}: failed to get pod "

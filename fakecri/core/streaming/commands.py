@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core import execs, signals
 from fakecri.core.execs import Streams
+from fakecri.core.lookups import get_container
 from fakecri.core.pipes import Stdin
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
@@ -174,7 +175,9 @@ class Exec(Command):
             self.finish("error")
 
     def _run(self, streams: Streams) -> None:
-        container = execs.running_container(self.world, self.request.container_id)
+        id_ = self.request.container_id
+        container = get_container(self.world, "exec", id_)
+        execs.require_running(container)
         command = tuple(self.request.cmd)
         process = execs.start(self.world, container, command, streams, terminal=self._tty)
         self._container, self._process = container, process
@@ -247,7 +250,8 @@ class Attach(Command):
     def _start(self) -> None:
         """Begin to hear what the container writes."""
         try:
-            container = execs.running_container(self.world, self.request.container_id)
+            container = get_container(self.world, "attach", self.request.container_id)
+            execs.require_running(container)
         except CRIError as error:
             text = f"error attaching to container: {error.message}"
             self.put("error", statuses.failed(self.version, text))

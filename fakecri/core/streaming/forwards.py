@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.cni import netns_path
 from fakecri.core.executables import quoted
+from fakecri.core.lookups import get_sandbox
 from fakecri.core.net.connections import Address, Connection
 from fakecri.core.net.namespaces import Namespace
 from fakecri.core.paths import go_error_text
@@ -226,8 +227,7 @@ class Forwarded:
 
 def _enter(world: "World", id_: str) -> tuple[str, Namespace]:
     """Return a pod's network namespace, and where it is kept; CRIError where it has none now."""
-    with wrapped(f"failed to find sandbox {quoted(id_)} in store"):
-        sandbox = world.store.sandboxes.get(id_)
+    sandbox = get_sandbox(world, "portforward", id_)
     if sandbox.host_network:
         return "host", world.network.node
     if sandbox.network is None or sandbox.netns_closed:
