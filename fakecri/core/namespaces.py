@@ -1,7 +1,5 @@
 """Which namespaces a pod and its containers may ask for. Source: spec lifecycle 3.1 and 8.1."""
 
-from collections.abc import Sequence
-
 from google.protobuf.text_format import MessageToString
 
 from fakecri.api import runtime_pb2 as pb
@@ -11,17 +9,57 @@ from fakecri.core.states import ContainerState
 from fakecri.core.store import Store
 from fakecri.errors import CRIError, wrapped
 
+_IDS = 2**32
+"""How many ids there are; the last one stands for none."""
+
 
 def require_pod_mappings(options: pb.NamespaceOption) -> None:
-    """Raise where a pod wants a user namespace of its own, but does not say of which ids."""
+    """Raise where a network namespace cannot be made in the user namespace that a pod wants."""
     userns = options.userns_options
-    if not options.HasField("userns_options") or userns.mode != pb.POD:
+    if not _is_mapped(options):
         return
     for kind, mappings in (("uid", userns.uids), ("gid", userns.gids)):
         if len(mappings) != 1:
             raise CRIError(
                 f"required only one {kind} mapping, but got {len(mappings)} {kind} mapping(s)"
             )
+    if not all(_is_known_to_linux(each) for each in (userns.uids[0], userns.gids[0])):
+        raise CRIError(
+            "failed to start noop process for unshare: fork/exec /proc/self/exe: invalid argument"
+        )
+
+
+def require_pod_userns(options: pb.NamespaceOption) -> None:
+    """Raise where the spec of a pod's pause container cannot have the user namespace asked for."""
+    if not options.HasField("userns_options"):
+        return
+    with wrapped("user namespace configuration"):
+        _require_valid(options.userns_options)
+    if _is_mapped(options) and options.network == pb.NODE:
+        # It is found by the network namespace that was made in it.
+        raise CRIError(
+            "failed to pin user namespace: failed to open netns(): open : no such file or directory"
+        )
+
+
+def require_root(options: pb.NamespaceOption) -> None:
+    """Raise where nobody is root in a pod's user namespace: runc sets a container up as root."""
+    if not _is_mapped(options):
+        return
+    userns = options.userns_options
+    for kind, mappings in (("uid", userns.uids), ("gid", userns.gids)):
+        if mappings[0].container_id:
+            raise CRIError(f"user namespaces enabled, but no mapping found for {kind} 0: unknown")
+
+
+def _is_mapped(options: pb.NamespaceOption) -> bool:
+    return options.HasField("userns_options") and options.userns_options.mode == pb.POD
+
+
+def _is_known_to_linux(mapping: pb.IDMapping) -> bool:
+    """Whether /proc/PID/uid_map takes it: some ids, none of them beyond the last."""
+    last = max(mapping.host_id, mapping.container_id) + mapping.length
+    return mapping.length > 0 and last < _IDS
 
 
 def check_namespaces(store: Store, request: pb.CreateContainerRequest, sandbox: Sandbox) -> None:
@@ -81,13 +119,6 @@ def _require_valid(userns: pb.UserNamespace) -> None:
         known = pb.NamespaceMode.values()
         name = pb.NamespaceMode.Name(userns.mode) if userns.mode in known else userns.mode
         raise CRIError(f'unsupported user namespace mode: "{name}"')
-
-
-def _require_one(mappings: Sequence[pb.IDMapping]) -> None:
-    if len(mappings) > 1:
-        raise CRIError(f"only one mapping line supported, got {len(mappings)} mapping lines")
-    if mappings and not mappings[0].length:
-        raise CRIError("invalid mapping length: 0")
 
 
 def _userns(options: pb.NamespaceOption) -> bytes | None:

@@ -21,11 +21,16 @@ def pod_linux(**security: Any) -> pb.LinuxPodSandboxConfig:
     return pb.LinuxPodSandboxConfig(security_context=pb.LinuxSandboxSecurityContext(**security))
 
 
-def userns(mode: Any, uids: int = 0, gids: int = 0) -> pb.NamespaceOption:
+def userns(mode: Any, uids: int = 0, gids: int = 0, network: Any = pb.POD) -> pb.NamespaceOption:
     """Return the options of a user namespace with so many mappings."""
-    return pb.NamespaceOption(
-        userns_options=pb.UserNamespace(mode=mode, uids=[MAPPING] * uids, gids=[MAPPING] * gids)
-    )
+    mappings = pb.UserNamespace(mode=mode, uids=[MAPPING] * uids, gids=[MAPPING] * gids)
+    return pb.NamespaceOption(network=network, userns_options=mappings)
+
+
+def mapped(uids: pb.IDMapping, gids: pb.IDMapping | None = None) -> pb.NamespaceOption:
+    """Return the options of a pod's user namespace with these mappings."""
+    mappings = pb.UserNamespace(mode=pb.POD, uids=[uids], gids=[gids or uids])
+    return pb.NamespaceOption(userns_options=mappings)
 
 
 def target(target_id: str) -> pb.NamespaceOption:

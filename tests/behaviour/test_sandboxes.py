@@ -6,7 +6,7 @@ import pytest
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.addresses import AddressPool
-from tests.behaviour.configs import pod_linux, userns
+from tests.behaviour.configs import mapped, pod_linux, userns
 from tests.behaviour.steps import (
     FAILED_PRECONDITION,
     INVALID_ARGUMENT,
@@ -100,6 +100,23 @@ def test_the_pause_image_is_the_runtimes_own_affair(node: Node) -> None:
 
 # Run: refused, with nothing left behind (3.1, 3.3).
 
+ROOT, NOT_ROOT = pb.IDMapping(length=5), pb.IDMapping(container_id=1, length=5)
+WRONG = "user namespace configuration: "
+MODE = WRONG + 'unsupported user namespace mode: "{}"'
+LINES = WRONG + "{} mapping: only one mapping line supported, got 2 mapping lines"
+MAPPED = (
+    'can\'t use user namespace mode "NODE" with mappings. Got 0 UID mappings and 1 GID mappings'
+)
+PINNED = "failed to pin user namespace: failed to open netns(): open : no such file or directory"
+NOT_IN_A_SPEC = {
+    "userns-of-a-container": (userns(pb.CONTAINER), MODE.format("CONTAINER")),
+    "userns-of-a-target": (userns(pb.TARGET, 1, 1), MODE.format("TARGET")),
+    "userns-of-no-mode": (userns(7), MODE.format(7)),
+    "mapped-node": (userns(pb.NODE, 0, 1), WRONG + MAPPED),
+    "two-uid-mappings": (userns(pb.CONTAINER, 2, 1), LINES.format("UID")),
+    "two-gid-mappings": (userns(pb.POD, 1, 2, network=pb.NODE), LINES.format("GID")),
+    "mapped-on-the-host-network": (userns(pb.POD, 1, 1, network=pb.NODE), PINNED),
+}
 REFUSED_RUNS = [
     pytest.param({}, {"network_error": "cni plugin not initialized"}, UNKNOWN,
         'failed to setup network for sandbox "{id}": cni plugin not initialized', id="no-cni"),
@@ -132,6 +149,30 @@ REFUSED_RUNS = [
     pytest.param({"linux": pod_linux(namespace_options=userns(pb.POD, 1, 2))}, {}, UNKNOWN,
         'failed to create network namespace for sandbox "{id}": '
         "required only one gid mapping, but got 2 gid mapping(s)", id="two-mappings"),
+    *(
+        pytest.param({"linux": pod_linux(namespace_options=mapped(mapping))}, {}, UNKNOWN,
+            'failed to create network namespace for sandbox "{id}": failed to start noop process '
+            "for unshare: fork/exec /proc/self/exe: invalid argument", id=name)
+        for name, mapping in (
+            ("no-ids", pb.IDMapping(host_id=1000)),
+            ("host-id-after-the-last", pb.IDMapping(host_id=2**32 - 6, length=6)),
+            ("id-after-the-last", pb.IDMapping(container_id=2**32 - 6, length=6)),
+        )
+    ),
+    *(
+        pytest.param({"linux": pod_linux(namespace_options=options)}, {}, UNKNOWN,
+            'failed to start sandbox "{id}": failed to generate sandbox container spec: ' + text,
+            id=name)
+        for name, (options, text) in NOT_IN_A_SPEC.items()
+    ),
+    pytest.param({"linux": pod_linux(namespace_options=mapped(NOT_ROOT))}, {}, UNKNOWN,
+        'failed to start sandbox "{id}": failed to create containerd task: failed to create shim '
+        "task: OCI runtime create failed: runc create failed: user namespaces enabled, but no "
+        "mapping found for uid 0: unknown", id="nobody-is-root"),
+    pytest.param({"linux": pod_linux(namespace_options=mapped(ROOT, NOT_ROOT))}, {}, UNKNOWN,
+        'failed to start sandbox "{id}": failed to create containerd task: failed to create shim '
+        "task: OCI runtime create failed: runc create failed: user namespaces enabled, but no "
+        "mapping found for gid 0: unknown", id="nobody-is-in-the-group-of-root"),
     pytest.param({"linux": pod_linux(run_as_group=7)}, {}, UNKNOWN,
         'failed to start sandbox "{id}": failed to generate sandbox container spec options: '
         'failed to generate user string: user group "7" is specified without user',

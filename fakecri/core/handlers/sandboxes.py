@@ -9,7 +9,7 @@ from fakecri.core.creation import require_short_labels, sandbox_name, user_strin
 from fakecri.core.executables import quoted
 from fakecri.core.image_registry import Registry
 from fakecri.core.lookups import find_sandbox, get_sandbox
-from fakecri.core.namespaces import require_pod_mappings
+from fakecri.core.namespaces import require_pod_mappings, require_pod_userns, require_root
 from fakecri.core.net.pods import connect, disconnect
 from fakecri.core.nri import hooks
 from fakecri.core.pulls import require_unpacked
@@ -24,6 +24,10 @@ from fakecri.core.world import World
 from fakecri.errors import CRIError, at_stage, wrapped
 
 UNTRUSTED = "io.kubernetes.cri.untrusted-workload"
+_NOT_CREATED = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+    "runc create failed"
+)
 
 
 @handles
@@ -77,16 +81,19 @@ def _undo(world: World, sandbox: Sandbox, *, leaks: bool) -> None:
 
 
 def _build(world: World, sandbox: Sandbox) -> None:
+    security = sandbox.config.linux.security_context
+    options = security.namespace_options
     with wrapped(f'unable to get OCI runtime for sandbox "{sandbox.id}"'):
         _require_handler(world, sandbox)
     if not sandbox.host_network:
         with wrapped(f'failed to create network namespace for sandbox "{sandbox.id}"'):
-            require_pod_mappings(sandbox.config.linux.security_context.namespace_options)
+            require_pod_mappings(options)
         with wrapped(f'failed to setup network for sandbox "{sandbox.id}"'):
             connect(world, sandbox)
     _ensure_sandbox_image(world, sandbox)
     failed = f'failed to start sandbox "{sandbox.id}"'
-    security = sandbox.config.linux.security_context
+    with wrapped(failed), wrapped("failed to generate sandbox container spec"):
+        require_pod_userns(options)
     with wrapped(failed), wrapped("failed to generate sandbox container spec options"):
         user_string(
             security.run_as_user.value if security.HasField("run_as_user") else None,
@@ -94,6 +101,8 @@ def _build(world: World, sandbox: Sandbox) -> None:
             security.run_as_group.value if security.HasField("run_as_group") else None,
         )
     require_short_labels(sandbox.config.labels, f"{failed}: failed to create containerd container")
+    with wrapped(failed), wrapped(_NOT_CREATED):
+        require_root(options)
 
 
 def _require_handler(world: World, sandbox: Sandbox) -> None:
