@@ -33,6 +33,7 @@ _TEXTS = {
     errno.ENOTEMPTY: "Directory not empty",
     errno.ELOOP: "Too many levels of symbolic links",
     errno.ESTALE: "Stale file handle",
+    errno.EOPNOTSUPP: "Operation not supported",
     errno.EDQUOT: "Disk quota exceeded",
 }
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from fakecri.core.applets import Applet, Surroundings, complain
+from fakecri.core.net.bridges import treat_bridges
 from fakecri.core.net.busybox_httpd import serve_files
 from fakecri.core.net.curl import transfer
-from fakecri.core.net.interfaces import show_addresses
+from fakecri.core.net.interfaces import treat_interfaces
 from fakecri.core.net.names import UnknownNameError, resolve
 from fakecri.core.net.nc import connect_streams
 from fakecri.core.net.netstat import show_sockets
@@ -86,9 +87,10 @@ def look_up(process: Process, _: Surroundings) -> Waits[int]:
 
 
 COMMANDS: Mapping[str, Applet] = {
+    "brctl": Applet(treat_bridges, "COMMAND [BRIDGE [ARGS]]"),
     "curl": Applet(transfer),
     "httpd": Applet(serve_files, "[-f] [-p [IP:]PORT] [-h HOME]"),
-    "ip": Applet(show_addresses, "[OPTIONS] address|route|link"),
+    "ip": Applet(treat_interfaces, "[OPTIONS] address|route|link"),
     "nc": Applet(connect_streams, "[-l] [-p PORT] [-w SEC] [-uvz] [IPADDR PORT]"),
     "netstat": Applet(show_sockets, "[-ral] [-tuwx] [-en]"),
     "nslookup": Applet(look_up, "[-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]"),

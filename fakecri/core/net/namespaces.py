@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from fakecri.core.net.connections import Address, Connection
+from fakecri.core.net.links import Links
 from fakecri.core.net.outside import Row
 from fakecri.core.net.sockets import Bound, Datagrams, Listener
 from fakecri.core.net.wires import Wire
@@ -30,6 +31,7 @@ class Namespace:
     __slots__ = (
         "_bound",
         "_connections",
+        "_links",
         "_next_port",
         "_owned",
         "_visits",
@@ -62,6 +64,16 @@ class Namespace:
         self._owned: dict[Process, dict[Bound | Connection, None]] = {}
         self._visits: dict[Connection, None] = {}
         self._next_port = EPHEMERAL[0]
+        self._links: Links | None = None
+
+    @property
+    def links(self) -> Links:
+        """Its interfaces; most pods are never asked for them."""
+        if self._links is None:
+            hardware = hardware_address(self.addresses[0]) if self.addresses else ""
+            name, kind = ("cni0", "bridge") if self.is_node else ("eth0", "ether")
+            self._links = Links(name if self.addresses else "", hardware, kind)
+        return self._links
 
     def owns(self, address: str) -> bool:
         """Whether an address is one of its own, loopback among them."""
@@ -238,6 +250,12 @@ class Namespace:
 
     def _send(self, socket: Datagrams, payload: bytes, to: Address) -> bool:
         return self.network.send(self, socket, payload, to)
+
+
+def hardware_address(address: str) -> str:
+    """Return a MAC address made of an IP address, as bridges long gave them."""
+    packed = ip_address(address).packed[-4:]
+    return ":".join(f"{byte:02x}" for byte in b"\x0a\x58" + packed)
 
 
 def _row(socket: Bound) -> Row:

@@ -16,8 +16,7 @@ def sys_root(kernel: Kernel) -> Node:
     cpu = Folder(folder_of({name: lambda: online for name in ("online", "possible", "present")}))
     system = Folder({"cpu": lambda: cpu})
     devices = Folder({"system": lambda: system})
-    network = kernel.system.network
-    interfaces = ["lo"] if not network.addresses else ["eth0", "lo"]
+    interfaces = sorted(each.name for each in kernel.system.network.links)
     classes = Folder({"net": lambda: Folder({name: lambda: Folder({}) for name in interfaces})})
     groups = Folder({"cgroup": lambda: Folder({})})
     empty = Folder({})

@@ -35,6 +35,10 @@ _DEV_HEADER = (
     " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop"
     " fifo colls carrier compressed\n"
 )
+_UNUSED = (
+    "       0       0    0    0    0     0          0         0"
+    "        0       0    0    0    0     0       0          0"
+)
 _ROUTE_HEADER = (
     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT"
 )
@@ -84,17 +88,17 @@ def _dev(kernel: Kernel) -> str:
     traffic = kernel.world.meters.read_traffic(
         kernel.container.parent, kernel.world.scheduler.now_ns
     )
-    idle = "       0       0    0    0    0     0          0         0"
-    loopback = f"    lo:{idle}{idle}\n"
-    received = (
+    used = (
         f"{traffic.received_bytes:8} {traffic.received_packets:7} {traffic.receive_errors:4}"
         f" {traffic.receive_drops:4}    0     0          0         0"
-    )
-    sent = (
         f" {traffic.sent_bytes:8} {traffic.sent_packets:7} {traffic.send_errors:4}"
         f" {traffic.send_drops:4}    0     0       0          0"
     )
-    return f"{_DEV_HEADER}{loopback}  eth0:{received}{sent}\n"
+    rows = (
+        f"{each.name:>6}:{used if each.is_given and each.kind != 'loopback' else _UNUSED}\n"
+        for each in kernel.system.network.links
+    )
+    return _DEV_HEADER + "".join(rows)
 
 
 def _route(kernel: Kernel) -> str:
