@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +36,12 @@ def fakecri(*words: str) -> "subprocess.CompletedProcess[str]":
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[ServedProcess]:
-    """Serve in a process of its own."""
+def serving(*options: str, inside: Sequence[str] = ()) -> Iterator[ServedProcess]:
+    """Serve in a process of its own; `inside` are the words that run a command in a place."""
     with TemporaryDirectory(prefix="fakecri-") as name:
         directory = Path(name)
         endpoint, control = f"unix://{directory}/cri.sock", f"unix://{directory}/control.sock"
-        command = [sys.executable, "-m", "fakecri", "serve", "--listen", endpoint]
+        command = [*inside, sys.executable, "-m", "fakecri", "serve", "--listen", endpoint]
         process = subprocess.Popen(
             [*command, "--control", control, *options], stdout=subprocess.PIPE, text=True
         )

@@ -3,9 +3,9 @@
     python tests/real/install.py             find, build or install; one line for each tool
     python tests/real/install.py --require   the same, and fail where a tool is still missing
 
-crictl and critest are built from their Go module into `.tools/bin` of the repository, which takes
-minutes where Go has not built them before. containerd, runc, the CNI plugins, a static busybox and
-chromium are Debian's packages; installing them needs root. No service is started.
+crictl, its tests and critest are built from their Go module into `.tools/bin` of the repository,
+which takes minutes where Go has not built them before. containerd, runc, the CNI plugins, a static
+busybox and chromium are Debian's packages; installing them needs root. No service is started.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ COMMAND = "python tests/real/install.py"
 
 CRI_TOOLS = "sigs.k8s.io/cri-tools"
 CRI_TOOLS_VERSION = "v1.36.0"
+CRI_TOOLS_LATER = "v1.37.0"  # its critest has specs of metrics, image volumes and NRI as well
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -50,12 +51,33 @@ PACKAGES = {
     "chromium": Package("chromium", Path("/usr/bin/chromium")),
 }
 GO = Path("/usr/local/go/bin/go")  # where Go's own archive is unpacked to, if it is not on PATH
-STAMP = f"-s -w -X {CRI_TOOLS}/pkg/version.Version={CRI_TOOLS_VERSION}"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is built of cri-tools: its package, Go's arguments for it, and the version."""
+
+    package: str
+    arguments: tuple[str, ...]
+    version: str = CRI_TOOLS_VERSION
+
+    @property
+    def stamp(self) -> str:
+        """The linker's flags, which tell the program its version."""
+        return f"-s -w -X {CRI_TOOLS}/pkg/version.Version={self.version}"
+
+
+_TEST = ("test", "-c", "-vet=off")  # some programs are Go tests
 PROGRAMS = {
-    "crictl": ["build", "-trimpath", "-ldflags", STAMP],
-    "critest": ["test", "-c", "-vet=off", "-trimpath", "-ldflags", STAMP],  # it is a Go test
+    "crictl": Program("./cmd/crictl", ("build",)),
+    "critest": Program("./cmd/critest", _TEST),
+    "crictl-tests": Program("./test/e2e", _TEST),
+    "critest-later": Program("./cmd/critest", _TEST, CRI_TOOLS_LATER),
+    # critest runs the one it finds on PATH, by this name.
+    "ginkgo": Program("github.com/onsi/ginkgo/v2/ginkgo", ("build",), CRI_TOOLS_LATER),
 }
-"""What is built of cri-tools, and Go's arguments for it."""
+ON_PATH = ("crictl", "critest")
+"""Those that say their version and may be there already; of others, their directory tells it."""
 TOOLS = (*PROGRAMS, *PACKAGES)
 ALL = ("go", *TOOLS)
 
@@ -94,15 +116,24 @@ def missing(*names: str) -> list[str]:
 
 
 def _find_program(name: str) -> Tool:
+    version = PROGRAMS[name].version
+    place = _place(name)
+    if name not in ON_PATH:
+        found = place.exists()
+        return Tool(name, place if found else None, "found" if found else f"missing: no {place}")
     on_path = shutil.which(name)
-    candidates = [BIN / name, *([Path(on_path)] if on_path else [])]
+    candidates = [place, *([Path(on_path)] if on_path else [])]
     reasons = []
     for candidate in candidates:
-        version = _version_of(candidate)
-        if version == CRI_TOOLS_VERSION:
+        found_version = _version_of(candidate)
+        if found_version == version:
             return Tool(name, candidate, "found")
-        reasons.append(f"{candidate} is {version}")
-    return Tool(name, None, f"missing: {CRI_TOOLS_VERSION} wanted, " + ", ".join(reasons))
+        reasons.append(f"{candidate} is {found_version}")
+    return Tool(name, None, f"missing: {version} wanted, " + ", ".join(reasons))
+
+
+def _place(name: str) -> Path:
+    return BIN / name if name in ON_PATH else BIN / PROGRAMS[name].version / name
 
 
 def _find_go() -> Tool:
@@ -123,34 +154,35 @@ def _build_program(name: str) -> Tool:
     if go is None:
         return Tool(name, None, "missing: no go on PATH to build it with")
     try:
-        _go_build(str(go), _go_source(str(go)), name)
+        _go_build(str(go), PROGRAMS[name], _place(name))
     except subprocess.CalledProcessError as failure:
         return Tool(name, None, f"missing: {_last_line(failure)}")
-    return Tool(name, BIN / name, "built")
+    return Tool(name, _place(name), "built")
 
 
-def _go_source(go: str) -> Path:
+def _go_source(go: str, version: str) -> Path:
     """The directory of the module's source.
 
     `go install module@version` would do, but it asks the proxy for the list of all versions as
     well, which a restricted proxy refuses.
     """
-    query = [go, "mod", "download", "-json", f"{CRI_TOOLS}@{CRI_TOOLS_VERSION}"]
+    query = [go, "mod", "download", "-json", f"{CRI_TOOLS}@{version}"]
     subprocess.run(query, check=True, capture_output=True, text=True, cwd="/")
     place = subprocess.run(
         [go, "env", "GOMODCACHE"], check=True, capture_output=True, text=True, cwd="/"
     )
-    return Path(place.stdout.strip()) / f"{CRI_TOOLS}@{CRI_TOOLS_VERSION}"
+    return Path(place.stdout.strip()) / f"{CRI_TOOLS}@{version}"
 
 
-def _go_build(go: str, source: Path, name: str) -> None:
-    BIN.mkdir(parents=True, exist_ok=True)
+def _go_build(go: str, program: Program, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    flags = ["-trimpath", "-ldflags", program.stamp, "-mod=readonly"]
     subprocess.run(
-        [go, *PROGRAMS[name], "-mod=readonly", "-o", BIN / name, f"./cmd/{name}"],
+        [go, *program.arguments, *flags, "-o", place, program.package],
         check=True,
         capture_output=True,
         text=True,
-        cwd=source,
+        cwd=_go_source(go, program.version),
     )
 
 

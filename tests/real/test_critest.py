@@ -1,66 +1,83 @@
-"""critest, the conformance tests of the CRI: what they say of streaming."""
+"""critest, the conformance tests of the CRI: each spec passes, or the table tells why not.
+
+`FAKECRI_REPORTS=DIR` keeps the reports, as JSON and as JUnit.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import tempfile
+import os
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.control.processes import serving
-from tests.real import install
+from tests.conformance import PASSED, Table, differences
+from tests.real import install, namespaces
+from tests.real.measure import NO_APPARMOR, fakecri
+from tests.real.suites import critest
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from tests.real.suites import Run
 
 pytestmark = pytest.mark.real
 
-RUN_TIMEOUT_S = 300
+TABLE = Table.read("critest")
+DEFAULT = "containerd-2"
 OVER_WEBSOCKETS = ("-websocket-exec", "-websocket-attach", "-websocket-portforward")
-STREAMING = {
-    "runtime should support exec with tty=false and stdin=false [Conformance]",
-    "runtime should support exec with tty=true and stdin=true [Conformance]",
-    "runtime should support attach [Conformance]",
-    "runtime should support portforward [Conformance]",
-    "runtime should support portforward in host network",
-}
+OTHER_IMAGES = """\
+defaultTestContainerImage: docker.io/library/busybox:1.36
+webServerTestImage: docker.io/library/httpd:2.4
+"""
 
 
-@pytest.mark.parametrize(
-    "options", [pytest.param((), id="spdy"), pytest.param(OVER_WEBSOCKETS, id="websocket")]
-)
-def test_every_spec_of_streaming_passes(tmp_path: Path, options: tuple[str, ...]) -> None:
-    skip_for(install.missing("critest"))
-    assert verdicts(tmp_path, "Streaming", *options) == dict.fromkeys(STREAMING, "passed")
+@pytest.fixture
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Where a run has its files and its reports; the machine is one that can run it."""
+    skip_for(
+        [*install.missing("critest", "critest-later", "ginkgo", "ip"), *namespaces.obstacles()]
+    )
+    reports = os.environ.get("FAKECRI_REPORTS")
+    if not reports:
+        return tmp_path
+    kept = Path(reports) / str(request.node.name)
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    return kept
 
 
-def verdicts(home: Path, focus: str, *options: str) -> dict[str, str]:
-    """What became of each spec that was run, by its name: passed, or why not."""
-    program, report = install.find("critest").path, home / "report.json"
-    assert program is not None
-    configuration = home / "crictl.yaml"  # it reads crictl's
-    configuration.touch()
-    mounts = ("--host-mounts", tempfile.gettempdir(), "--host-mounts", "/proc")
-    with serving("--network", "loopback", *mounts) as server:
-        done = subprocess.run(
-            [
-                *(program, "-config", configuration, "-runtime-endpoint", server.endpoint),
-                *("-ginkgo.focus", focus, "-ginkgo.json-report", report, "-ginkgo.no-color"),
-                *options,
-            ],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-        )
-    (suite,) = json.loads(report.read_text())
-    ran = {
-        spec["LeafNodeText"]: spec.get("Failure", {}).get("Message") or spec["State"]
-        for spec in suite["SpecReports"]
-        if spec["LeafNodeType"] == "It" and spec["State"] != "skipped"
-    }
-    assert (done.returncode == 0) == (set(ran.values()) == {"passed"}), done.stdout + done.stderr
-    return ran
+def run(home: Path, *options: str, name: str = "critest-later") -> Run:
+    with fakecri(home) as subject:
+        return critest(*subject, home, *options, name=name)
+
+
+def assert_as_expected(run: Run, version: str = "v1.37.0") -> None:
+    assert differences(TABLE.of(version), DEFAULT, run.outcomes) == [], run.output
+    assert run.junit == {verdict: run.count(verdict) for verdict in run.junit}
+
+
+def test_every_spec_is_as_expected(home: Path) -> None:
+    done = run(home, *NO_APPARMOR)
+    assert_as_expected(done)
+    assert done.count(PASSED) == TABLE.count(DEFAULT, PASSED)
+
+
+def test_every_spec_of_the_version_before_is_as_expected(home: Path) -> None:
+    assert_as_expected(run(home, *NO_APPARMOR, name="critest"), "v1.36.0")
+
+
+def test_every_spec_is_as_expected_when_four_run_at_once(home: Path) -> None:
+    assert_as_expected(run(home, *NO_APPARMOR, "-parallel", "4"))
+
+
+def test_every_spec_is_as_expected_with_other_images(home: Path) -> None:
+    images = home / "images.yaml"
+    images.write_text(OTHER_IMAGES)
+    assert_as_expected(run(home, *NO_APPARMOR, "-test-images-file", str(images)))
+
+
+def test_every_spec_of_streaming_passes_over_websockets(home: Path) -> None:
+    done = run(home, "-ginkgo.focus", "Streaming", *OVER_WEBSOCKETS)
+    passed = {name for name, outcome in done.outcomes.items() if outcome.verdict == PASSED}
+    assert passed == {spec.name for spec in TABLE.specs if spec.name.startswith("Streaming ")}

@@ -1,0 +1,91 @@
+"""Measures a runtime with a conformance suite, and stores its column in fixtures/conformance.
+
+    python -m tests.real.measure SUITE COLUMN
+
+SUITE is critest or crictl. Reasons stay where a verdict does; a verdict that is new and no pass has
+`?` for its reason, which no test accepts: give it one, in reasons.tsv. Read the difference before
+it is committed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.conformance import PASSED, UNKNOWN, Cell, Outcome, Spec, Table
+from tests.control.processes import serving
+from tests.real.namespaces import namespaces
+from tests.real.suites import Run, critest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+Subject = tuple[tuple[str, ...], str]
+"""The words that run a command where the runtime is, and its endpoint there."""
+
+
+@contextmanager
+def fakecri(home: Path, *options: str) -> Iterator[Subject]:
+    """Serve the fake in namespaces of its own."""
+    network = ("--network", "loopback", "--host-mounts", str(home))
+    with namespaces() as inside, serving(*network, *options, inside=inside) as served:
+        yield inside, served.endpoint
+
+
+NO_APPARMOR = ("-ginkgo.skip", "AppArmor")  # a host that has it would try them
+SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
+    "containerd-2": fakecri,
+}
+SUITES: dict[str, Callable[[Subject, Path], Run]] = {
+    "critest": lambda subject, home: critest(*subject, home, *NO_APPARMOR),
+}
+VERSIONS = {"critest": "v1.37.0", "crictl": "v1.36.0"}
+
+
+def measured(suite: str, column: str) -> Run:
+    """Run a suite against what a column is about."""
+    with tempfile.TemporaryDirectory(prefix="fakecri-") as name:
+        home = Path(name)
+        with SUBJECTS[column](home) as subject:
+            return SUITES[suite](subject, home)
+
+
+def filled(table: Table, column: str, outcomes: Mapping[str, Outcome], version: str) -> Table:
+    """The table with a column as it was measured."""
+    columns = table.columns if column in table.columns else [*table.columns, column]
+    known = {spec.name: spec for spec in table.specs}
+    specs = [known.get(name, Spec(name, version)) for name in outcomes]
+    for spec in specs:
+        spec.cells[column] = _cell(spec.cells.get(column), outcomes[spec.name])
+        for other in columns:
+            spec.cells.setdefault(other, Cell("fail", UNKNOWN))
+    return Table(table.suite, columns, specs)
+
+
+def _cell(before: Cell | None, outcome: Outcome) -> Cell:
+    if before and before.verdict == outcome.verdict:
+        return before
+    return Cell(outcome.verdict, "" if outcome.verdict == PASSED else UNKNOWN)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, store, and tell what did not pass; return the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("suite", choices=SUITES)
+    parser.add_argument("column", choices=SUBJECTS)
+    given = parser.parse_args(arguments)
+    run = measured(given.suite, given.column)
+    filled(Table.read(given.suite), given.column, run.outcomes, VERSIONS[given.suite]).write()
+    for name, outcome in run.outcomes.items():
+        if outcome.verdict != PASSED:
+            sys.stdout.write(f"{outcome.verdict} {name}: {outcome.message}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
