@@ -78,6 +78,7 @@ class CRI(Laboratory):
         streaming_address: str | None = None,
         streaming_tls: "Tls | None" = None,
         api_level: str = "",
+        nri_socket: Path | str | None = None,
     ) -> None:
         """Begin with an empty node.
 
@@ -94,7 +95,8 @@ class CRI(Laboratory):
         `streaming_address`, such as 127.0.0.1:0, real clients use the URLs of Exec, Attach and
         PortForward, with `streaming_tls`, files of a certificate and its key, over TLS; without it
         they do once the runtime is served, and `stream` always does. `api_level`, such as 1.30, is
-        the Kubernetes minor whose API is spoken; without it all that there is.
+        the Kubernetes minor whose API is spoken; without it all that there is. At the unix socket
+        `nri_socket` plugins of NRI connect.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
@@ -114,13 +116,17 @@ class CRI(Laboratory):
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)
-        if streaming_address is not None or streaming_tls is not None:
-            self._open_own_streams(streaming_address, streaming_tls)
+        self._open_sockets(streaming_address, streaming_tls, nri_socket)
 
-    def _open_own_streams(self, address: str | None, tls: "Tls | None") -> None:
+    def _open_sockets(
+        self, streaming: str | None, tls: "Tls | None", nri_socket: Path | str | None
+    ) -> None:
         with ExitStack() as stack:
             stack.callback(self.close)
-            self.open_streams(ANY_PORT if address is None else address, tls)
+            if streaming is not None or tls is not None:
+                self.open_streams(ANY_PORT if streaming is None else streaming, tls)
+            if nri_socket is not None:
+                self.open_nri(str(nri_socket))
             stack.pop_all()
 
     @classmethod
@@ -271,6 +277,15 @@ class CRI(Laboratory):
             raise UsageError(f"streams are served already, at {self._streams}")
         self._streams = open_streaming(self._host, address, tls).address
         return self._streams
+
+    def open_nri(self, address: str) -> None:
+        """Let plugins of NRI connect to a unix socket, `unix:///path` or `/path`.
+
+        UnusableAddress where nobody can listen there. The socket goes with the runtime.
+        """
+        from fakecri.nri.server import open_nri  # noqa: PLC0415  # as in `serve`
+
+        open_nri(self._host, address)
 
     @contextmanager
     def serve(

@@ -31,6 +31,7 @@ from fakecri.errors import UsageError
 from fakecri.host_mounts import HostFiles
 from fakecri.logs import DiskFiles
 from fakecri.network import LOOPBACK_SUBNET, NETWORKS
+from fakecri.nri.server import check_nri
 from fakecri.server import Server
 
 
@@ -51,6 +52,8 @@ def serve(options: argparse.Namespace) -> int:
     listen.check()
     if options.control is not None:
         _check_control(options.control, listen)
+    if options.nri_socket is not None:
+        _check_nri(options.nri_socket, options.listen, options.control)
     if options.ready_fd is not None:
         check_ready_fd(options.ready_fd)
     chosen = _chosen(options)
@@ -71,6 +74,12 @@ def _check_control(control: str, listen: Address) -> None:
     address.check()
     if address == listen:
         raise UsageError(f"--control {control}: the runtime itself is to listen there")
+
+
+def _check_nri(text: str, *others: str | None) -> None:
+    check_nri(text, "--")
+    if parse_address(text) in {parse_address(other) for other in others if other}:
+        raise UsageError(f"--nri-socket {text}: something else is to listen there")
 
 
 def _serve_controlled(chosen: Options, options: argparse.Namespace) -> int:
@@ -108,6 +117,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         pod_subnets=tuple(options.pod_subnet),
         streaming_address=options.streaming_address,
         streaming_tls=chosen_tls(options),
+        nri_socket=options.nri_socket,
         files=lambda: _both(files(), options),
         on_disk=options.logs == "disk" or bool(options.host_mounts),
         state=tuple(options.state),
@@ -185,6 +195,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_mask_option(parser)
     _add_network_options(parser)
     add_streaming_options(parser)
+    add("--nri-socket", metavar="PATH", help="a unix socket to which plugins of NRI connect")
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(
         "--add-image",

@@ -18,6 +18,7 @@ from fakecri.cri import CRI
 from fakecri.endpoints import ANY_PORT
 from fakecri.errors import UsageError
 from fakecri.network import choose_subnets, open_network
+from fakecri.nri.server import check_nri
 from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Scope, as_rules, texts_of
@@ -51,6 +52,8 @@ class Options:
     streaming_address: str = ANY_PORT
     """Where the URLs of Exec, Attach and PortForward lead."""
     streaming_tls: Tls | None = None
+    nri_socket: str | None = None
+    """Where plugins of NRI connect."""
     files: OpenFiles = memory_files
     state: tuple[str, ...] = ()
     """What happens to the node by itself: texts of state faults."""
@@ -94,6 +97,8 @@ class Options:
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
         check_streaming(self.streaming_address, self.streaming_tls, prefix)
+        if self.nri_socket is not None:
+            check_nri(self.nri_socket, prefix)
 
     @property
     def breaks_wires(self) -> bool:
@@ -138,6 +143,8 @@ class Options:
     def _furnish(self, cri: CRI) -> Scope:
         open_network(cri.host, self.network)
         cri.open_streams(self.streaming_address, self.streaming_tls)
+        if self.nri_socket is not None:
+            cri.open_nri(self.nri_socket)
         for reference in self.images:
             _add_image(cri.registry, reference)
         _configure(cri.registry, self.registries)
