@@ -15,12 +15,15 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core import signals
 from fakecri.core.executables import DEFAULT_PATH, quoted
 from fakecri.core.files import Files
+from fakecri.core.image_finding import find_image
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.image_store import AmbiguousDigest, StoredImage
 from fakecri.core.node import NODE_NAME
 from fakecri.core.paths import go_error_text
 from fakecri.core.processes import ProcessSpec, User
+from fakecri.core.profiles import ImageLookup
 from fakecri.core.records import Sandbox
+from fakecri.core.references import is_identifier, parse_reference
 from fakecri.core.rootfs.lookups import image_lookup
 from fakecri.core.rootfs.nodes import Node
 from fakecri.core.states import SandboxState
@@ -73,6 +76,8 @@ def stop_signal(config: pb.ContainerConfig, image: ImageContent) -> str:
 
 def resolve_image(world: World, reference: str) -> StoredImage:
     """Return the stored image that `reference` names."""
+    if world.profile.image_lookup is ImageLookup.THREE_DIGITS:
+        return _image_of_storage(world, reference)
     with wrapped(f"failed to resolve image {quoted(reference)}"):
         try:
             image = world.images.resolve(reference)
@@ -81,6 +86,20 @@ def resolve_image(world: World, reference: str) -> StoredImage:
         if image is None:
             raise NotFoundError("not found")
         return image
+
+
+def _image_of_storage(world: World, reference: str) -> StoredImage:
+    if not reference:
+        raise CRIError("CreateContainerRequest.ContainerConfig.Image.Image is empty")
+    image = find_image(world, reference)
+    if image is None:
+        name = reference if is_identifier(reference) else str(parse_reference(reference))
+        where = f"[overlay@{world.profile.root}+{world.profile.state}]"
+        raise CRIError(
+            f"reference {quoted(where + name)} does not resolve to an image ID: "
+            "identifier is not an image"
+        )
+    return image
 
 
 def with_image_mounts(

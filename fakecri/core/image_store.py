@@ -119,7 +119,11 @@ class ImageStore:
             return found
         normalised = find_normalised(text)
         image_id = self._ids.get(normalised) if normalised else None
-        return self._images[image_id] if image_id else self._resolve_prefix(text)
+        return self._images[image_id] if image_id else self.find_prefixed(text)
+
+    def find_named(self, name: str) -> StoredImage | None:
+        """Return the image that has a normalised name."""
+        return self._images.get(self._ids.get(name, ""))
 
     def remove(self, image: StoredImage) -> None:
         """Remove the image of that id with all its names; it may be gone already."""
@@ -199,7 +203,8 @@ class ImageStore:
             image = replace(image, repo_tags=tuple(sorted((*image.repo_tags, name))))
         self._images[image_id] = image
 
-    def _resolve_prefix(self, text: str) -> StoredImage | None:
+    def find_prefixed(self, text: str) -> StoredImage | None:
+        """Return the image whose id begins so; AmbiguousDigest where several do."""
         prefix = _hex(text) or text  # a lone "sha256:" is no prefix of anything
         first = bisect_left(self._sorted_hex, prefix)
         matches = [each for each in self._sorted_hex[first : first + 2] if each.startswith(prefix)]

@@ -11,6 +11,7 @@ from fakecri.core.go_json import go_json, omit_empty
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.oci_pause import sandbox_spec
 from fakecri.core.oci_spec import container_spec
+from fakecri.core.profiles import Profile
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.states import SandboxState
 from fakecri.core.world import World
@@ -38,8 +39,16 @@ def sandbox_info(world: World, sandbox: Sandbox, *, verbose: bool) -> dict[str, 
     """Return PodSandboxStatusResponse.info, which is there even if nobody asked (lifecycle 6.3)."""
     updated = _updated(sandbox)
     if verbose:
-        return {"info": go_json(_sandbox(world, sandbox) | updated)}
+        facts = _sandbox(world, sandbox) | updated
+        return {"info": go_json(_chosen(facts, world.profile.sandbox_info))}
+    if not world.profile.tells_unasked:
+        return {}
     return {"info": go_json(_QUIET_SANDBOX | updated) if updated else _QUIET_SANDBOX_JSON}
+
+
+def _chosen(facts: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return the facts of these keys, in their order; no keys: all of them."""
+    return {key: facts[key] for key in keys} if keys else facts
 
 
 def _updated(sandbox: Sandbox) -> dict[str, Any]:
@@ -97,22 +106,28 @@ def container_info(world: World, container: Container) -> dict[str, str]:
         "config": container.config,
         "runtimeSpec": container_spec(world, container),
     }
-    return {"info": go_json(facts)}
+    keys = world.profile.container_info
+    if "privileged" in keys:
+        facts["privileged"] = container.config.linux.security_context.privileged
+    return {"info": go_json(_chosen(facts, keys))}
 
 
-def image_info(content: ImageContent) -> dict[str, str]:
+def image_info(profile: Profile, content: ImageContent) -> dict[str, str]:
     """Return ImageStatusResponse.info (images 1.5.2)."""
     spec = content.config_json.decode()  # JSON of Go's already
-    return {"info": f'{{"chainID":{go_json(content.chain_id)},"imageSpec":{spec}}}'}
+    facts = {"chainID": go_json(content.chain_id), "imageSpec": spec}
+    members = [f'"{key}":{value}' for key, value in _chosen(facts, profile.image_info).items()]
+    return {"info": f"{{{','.join(members)}}}"}
 
 
 def node_info(world: World) -> dict[str, str]:
     """Return StatusResponse.info (images 4.1.4). The statuses of loading are no JSON."""
     loaded = load_status(world.node)
-    return {
+    facts = {
         "config": go_json(daemon_config(world.profile)),
         "golang": go_json(GO_VERSION),
         "cniconfig": go_json(cni_config(world)),
         "lastCNILoadStatus.default": loaded,
         "lastCNILoadStatus": loaded,
     }
+    return _chosen(facts, world.profile.node_info)

@@ -14,8 +14,6 @@ from fakecri.core.records import Container
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.usage import Counters, Levels, Traffic
 
-BASE_KEYS = ("pod", "namespace", "container", "id", "image")
-
 OPEN_FILES_LIMIT = 1_048_576
 
 Labels: TypeAlias = tuple[str, ...]
@@ -44,7 +42,7 @@ class Metric(Generic[T]):
     values: dict[Labels, Callable[[T], int | None]]
     """By the values of `keys`; None: not sampled."""
     keys: Labels = ()
-    """Its own labels, after the BASE_KEYS."""
+    """Its own labels, after those that all of a runtime's have."""
 
     def samples(self, reading: T) -> Iterator[tuple[Labels, int]]:
         """Return the values of the labels of its own, each with the metric's value."""

@@ -68,6 +68,11 @@ def is_digest(text: str) -> bool:
     return _digest_complaint(text) == ""
 
 
+def is_identifier(text: str) -> bool:
+    """Whether the whole text is the hex digits of an id, which no name may be."""
+    return _IDENTIFIER.fullmatch(text) is not None
+
+
 @lru_cache(maxsize=1024)
 def written_forms(name: str) -> tuple[str, ...]:
     """Return all ways to write a reference that somebody may have in mind.
@@ -85,7 +90,7 @@ def parse_reference(text: str) -> Reference:
 
     A digest wins over a tag that stands beside it. Raises InvalidReference.
     """
-    if _IDENTIFIER.fullmatch(text):
+    if is_identifier(text):
         raise InvalidReference(
             f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings",
         )

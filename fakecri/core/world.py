@@ -205,10 +205,13 @@ class World:
             container_event_type=kind.value,
             created_at=self.clock.stamp_ns(),
             pod_sandbox_status=(
-                statuses.sandbox_status(sandbox) if sandbox in self.store.sandboxes else None
+                statuses.sandbox_status(sandbox, self.profile)
+                if sandbox in self.store.sandboxes
+                else None
             ),
             containers_statuses=[
-                statuses.container_status(each, self.images) for each in sandbox.containers.values()
+                statuses.container_status(each, self.images, self.profile)
+                for each in sandbox.containers.values()
             ],
         )
         self.recorder.published(event)

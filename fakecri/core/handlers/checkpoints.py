@@ -77,7 +77,9 @@ def _archive(world: World, container: Container) -> bytes:
             }
         ),
         "spec.dump": _json(_plain(container.config)),
-        "status.dump": _json(_plain(statuses.container_status(container, world.images))),
+        "status.dump": _json(
+            _plain(statuses.container_status(container, world.images, world.profile))
+        ),
         "checkpoint/process.json": _json(
             {"argv": list(container.spec.argv), "cwd": container.spec.cwd, "pid": container.pid}
         ),

@@ -141,7 +141,7 @@ def container_status(
     """A vanished one is NotFound, and must be: the kubelet skips it on that code alone."""
     container = get_container(world, "ContainerStatus", request.container_id)
     return pb.ContainerStatusResponse(
-        status=statuses.container_status(container, world.images),
+        status=statuses.container_status(container, world.images, world.profile),
         info=info.container_info(world, container) if request.verbose else None,
     )
 
@@ -171,7 +171,8 @@ def _items(world: World, wanted: pb.ContainerFilter) -> list[pb.Container]:
         state=wanted.state.state if wanted.HasField("state") else None,
         labels=wanted.label_selector,
     )
-    return [statuses.container_item(container) for container in selected]
+    items = [statuses.container_item(container, world.profile) for container in selected]
+    return items[::-1] if world.profile.newest_first else items
 
 
 @handles

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import info
-from fakecri.core.daemon_config import SNAPSHOTTER
+from fakecri.core import image_finding, info
 from fakecri.core.executables import quoted
-from fakecri.core.image_store import AmbiguousDigest, StoredImage
+from fakecri.core.image_finding import find_image
+from fakecri.core.image_store import StoredImage
 from fakecri.core.pulls import pull
 from fakecri.core.references import InvalidReference, Reference, parse_reference
 from fakecri.core.registry import handles
@@ -17,33 +17,38 @@ from fakecri.core.usage import NOT_STARTED
 from fakecri.core.world import World
 from fakecri.errors import CRIError
 
-_SNAPSHOTS = f"io.containerd.snapshotter.v1.{SNAPSHOTTER}"
-
 
 @handles
-def list_images(world: World, request: pb.ListImagesRequest) -> pb.ListImagesResponse:  # noqa: ARG001  # so does containerd
-    """All images: the filter is ignored."""
-    return pb.ListImagesResponse(images=[_image(each) for each in world.images.list()])
+def list_images(world: World, request: pb.ListImagesRequest) -> pb.ListImagesResponse:
+    """All images; whether the filter counts is a trait."""
+    return pb.ListImagesResponse(images=_items(world, request.filter))
 
 
 @handles
 def stream_images(
     world: World,
-    request: pb.StreamImagesRequest,  # noqa: ARG001  # as in list_images
+    request: pb.StreamImagesRequest,
     send: Callable[[pb.StreamImagesResponse], None],
 ) -> None:
     """The same; nothing to send, no message."""
-    images = [_image(each) for each in world.images.list()]
-    for batch in batches(images, world.profile.stream_batch):
+    for batch in batches(_items(world, request.filter), world.profile.stream_batch):
         send(pb.StreamImagesResponse(images=batch))
 
 
+def _items(world: World, wanted: pb.ImageFilter) -> list[pb.Image]:
+    profile = world.profile
+    if profile.filters_images and wanted.image.image:
+        found = find_image(world, wanted.image.image)
+        return [_image(found, profile.image_id(found.id))] if found else []
+    return [_image(each, profile.image_id(each.id)) for each in world.images.list()]
+
+
 @lru_cache(maxsize=4096)
-def _image(image: StoredImage) -> pb.Image:
+def _image(image: StoredImage, id_: str) -> pb.Image:
     """Return what clients see of an image, which never changes; the spec is left unset."""
     uid = image.content.uid
     return pb.Image(
-        id=image.id,
+        id=id_,
         repo_tags=image.repo_tags,
         repo_digests=image.repo_digests,
         size=image.size_bytes,
@@ -56,20 +61,16 @@ def _image(image: StoredImage) -> pb.Image:
 @handles
 def image_status(world: World, request: pb.ImageStatusRequest) -> pb.ImageStatusResponse:
     """An image that is not there is no error, but no image."""
-    image = _resolve(world, request.image.image)
+    image = find_image(world, request.image.image)
     if image is None:
         return pb.ImageStatusResponse()
-    return pb.ImageStatusResponse(
-        image=_image(image),
-        info=info.image_info(image.content) if request.verbose else None,
+    response = pb.ImageStatusResponse(
+        image=_image(image, world.profile.image_id(image.id)),
+        info=info.image_info(world.profile, image.content) if request.verbose else None,
     )
-
-
-def _resolve(world: World, text: str) -> StoredImage | None:
-    try:
-        return world.images.resolve(text)
-    except AmbiguousDigest as error:
-        raise CRIError(f"can not resolve {quoted(text)} locally: {error}") from error
+    if world.profile.tells_image_specs:
+        response.image.spec.SetInParent()
+    return response
 
 
 @handles
@@ -78,7 +79,7 @@ def pull_image(world: World, request: pb.PullImageRequest) -> Waits[pb.PullImage
     reference = _parse(request.image.image)
     rules = world.behaviours.find_pull(reference)
     image = yield from pull(world, reference, request.auth, rules, world.halfway(request))
-    return pb.PullImageResponse(image_ref=image.id)
+    return pb.PullImageResponse(image_ref=world.profile.image_id(image.id))
 
 
 def _parse(text: str) -> Reference:
@@ -90,10 +91,13 @@ def _parse(text: str) -> Reference:
 
 @handles
 def remove_image(world: World, request: pb.RemoveImageRequest) -> pb.RemoveImageResponse:
-    """All names of the image go, whichever one was given; it may be gone, pinned or in use."""
-    image = _resolve(world, request.image.image)
+    """All names of the image go, whichever one was given; it may be gone, pinned or in use.
+
+    Unless the runtime takes off one name alone, or keeps what is in use: see the profile.
+    """
+    image = find_image(world, request.image.image)
     if image is not None:
-        world.images.remove(image)
+        image_finding.remove_image(world, image, request.image.image)
     return pb.RemoveImageResponse()
 
 
@@ -101,11 +105,11 @@ def remove_image(world: World, request: pb.RemoveImageRequest) -> pb.RemoveImage
 def image_fs_info(world: World, request: pb.ImageFsInfoRequest) -> pb.ImageFsInfoResponse:  # noqa: ARG001  # it is empty
     """One filesystem, where the layers of images and those of containers and pauses are."""
     used = [NOT_STARTED.levels for _ in world.store.sandboxes]
-    now_ns = world.scheduler.now_ns
+    now_ns, profile = world.scheduler.now_ns, world.profile
     used += [world.meters.read(each, now_ns).levels for each in world.store.containers]
     usage = pb.FilesystemUsage(
         timestamp=world.clock.stamp_ns(),
-        fs_id=pb.FilesystemIdentifier(mountpoint=f"{world.profile.root}/{_SNAPSHOTS}"),
+        fs_id=pb.FilesystemIdentifier(mountpoint=profile.image_fs),
         used_bytes=pb.UInt64Value(
             value=world.images.used_bytes + sum(each.layer_bytes for each in used)
         ),
@@ -113,4 +117,7 @@ def image_fs_info(world: World, request: pb.ImageFsInfoRequest) -> pb.ImageFsInf
             value=world.images.inodes_used + sum(each.layer_inodes for each in used)
         ),
     )
-    return pb.ImageFsInfoResponse(image_filesystems=[usage])
+    return pb.ImageFsInfoResponse(
+        image_filesystems=[usage],
+        container_filesystems=[usage] if profile.tells_container_fs else [],
+    )

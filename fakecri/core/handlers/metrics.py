@@ -1,11 +1,11 @@
 """The metrics of pods and containers. Source: spec stats 3.4."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.metrics import (
     ALL_METRICS,
-    BASE_KEYS,
     CONTAINER_METRICS,
     POD_METRICS,
     Labels,
@@ -13,6 +13,7 @@ from fakecri.core.metrics import (
     Reading,
     T,
 )
+from fakecri.core.profiles import Profile
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.registry import handles
 from fakecri.core.selection import batches, select_sandboxes
@@ -22,17 +23,26 @@ from fakecri.core.world import World
 
 @handles
 def list_metric_descriptors(
-    world: World,  # noqa: ARG001  # they are the same in every world
+    world: World,
     request: pb.ListMetricDescriptorsRequest,  # noqa: ARG001  # it is empty
 ) -> pb.ListMetricDescriptorsResponse:
     """The same for ever: the kubelet asks once, and drops what it was not told of."""
     return pb.ListMetricDescriptorsResponse(
         descriptors=[
             pb.MetricDescriptor(
-                name=metric.name, help=metric.help, label_keys=BASE_KEYS + metric.keys
+                name=metric.name, help=metric.help, label_keys=_keys(world.profile, metric)
             )
             for metric in ALL_METRICS
+            if metric.name not in world.profile.hidden_metrics
         ]
+    )
+
+
+def _keys(profile: Profile, metric: Metric[Any]) -> Labels:
+    return (
+        *profile.metric_keys,
+        *metric.keys,
+        *profile.more_metric_labels.get(metric.name, ())[:1],
     )
 
 
@@ -80,34 +90,51 @@ def _sandbox_metrics(world: World, sandbox: Sandbox, stamp_ns: int) -> pb.PodSan
 
 def _of_pod(world: World, sandbox: Sandbox, stamp_ns: int) -> Iterator[pb.Metric]:
     pod = sandbox.config.metadata
-    base = (pod.name, pod.namespace, "", sandbox.id, "")
+    base = tuple(
+        each.format(pod=pod.name, namespace=pod.namespace, id=sandbox.id)
+        for each in world.profile.pod_labels
+    )
     traffic = world.meters.read_traffic(sandbox, world.scheduler.now_ns)
     for metric in POD_METRICS:
-        yield from _samples(metric, traffic, base, stamp_ns)
+        yield from _samples(world.profile, metric, traffic, base, stamp_ns)
 
 
 def _of_container(world: World, container: Container, stamp_ns: int) -> Iterator[pb.Metric]:
     pod, config = container.parent.config.metadata, container.config
-    image = config.image.user_specified_image
-    base = (pod.name, pod.namespace, config.metadata.name, container.id, image)
+    base = tuple(
+        each.format(
+            pod=pod.name,
+            namespace=pod.namespace,
+            container=config.metadata.name,
+            id=container.id,
+            asked=config.image.user_specified_image,
+            image=container.image_name,
+            name=container.name,
+        )
+        for each in world.profile.container_labels
+    )
     counters, levels = world.meters.read(container, world.scheduler.now_ns)
     reading = Reading(counters, levels, container, world.clock.wall_ns(), world.disk)
     for metric in CONTAINER_METRICS:
-        yield from _samples(metric, reading, base, stamp_ns)
+        yield from _samples(world.profile, metric, reading, base, stamp_ns)
 
 
 def _samples(
+    profile: Profile,
     metric: Metric[T],
     reading: T,
     base: Labels,
     stamp_ns: int,
 ) -> Iterator[pb.Metric]:
+    if metric.name in profile.hidden_metrics:
+        return
+    more = profile.more_metric_labels.get(metric.name, ())[1:]
     for labels, value in metric.samples(reading):
         yield pb.Metric(
             name=metric.name,
             # The contract wants 0 for a live value; containerd says when it looked.
             timestamp=stamp_ns,
             metric_type=metric.type,
-            label_values=base + labels,
+            label_values=base + labels + more,
             value=pb.UInt64Value(value=value),
         )

@@ -30,13 +30,16 @@ def version(world: World, request: pb.VersionRequest) -> pb.VersionResponse:  # 
 def status(world: World, request: pb.StatusRequest) -> pb.StatusResponse:
     """Who can serve at all is ready; what may be missing is the network."""
     ready = pb.RuntimeCondition(type="RuntimeReady", status=True)
-    conditions = [ready, _network(world.node), _deprecations(world.node)]
+    conditions = [ready, _network(world.node)]
+    if world.profile.warns:
+        conditions.append(_deprecations(world.node))
     return pb.StatusResponse(
         status=world.node.conditions.status(conditions, world.scheduler.now_ns),
         info=info.node_info(world) if request.verbose else None,
         runtime_handlers=_runtime_handlers(world.profile),
         features=pb.RuntimeFeatures(
-            supplemental_groups_policy=True, user_namespaces_host_network=True
+            supplemental_groups_policy=True,
+            user_namespaces_host_network=world.profile.userns_with_host_network,
         ),
     )
 
@@ -69,21 +72,24 @@ def _runtime_handlers(profile: Profile) -> list[pb.RuntimeHandler]:
 
 @handles
 def runtime_config(
-    world: World,  # noqa: ARG001  # the shape of a handler
+    world: World,
     request: pb.RuntimeConfigRequest,  # noqa: ARG001  # it is empty
 ) -> pb.RuntimeConfigResponse:
     """A kubelet takes the cgroup driver for its own."""
-    linux = pb.LinuxRuntimeConfiguration(cgroup_driver=pb.CGROUPFS)
+    driver = world.profile.cgroup_driver
+    linux = pb.LinuxRuntimeConfiguration(cgroup_driver=driver)  # type: ignore[arg-type]  # its number
     return pb.RuntimeConfigResponse(linux=linux)
 
 
 @handles
 def update_runtime_config(
-    world: World,  # noqa: ARG001  # the shape of a handler
+    world: World,
     request: pb.UpdateRuntimeConfigRequest,
 ) -> pb.UpdateRuntimeConfigResponse:
     """A list of CIDRs is read, and nothing is made of it: no template is configured."""
     pod_cidrs = request.runtime_config.network_config.pod_cidr
+    if not world.profile.reads_pod_cidrs:
+        return pb.UpdateRuntimeConfigResponse()
     with wrapped("get routes"):
         for each in pod_cidrs.split(",") if pod_cidrs else ():
             _require_cidr(each.strip())

@@ -172,7 +172,7 @@ def pod_sandbox_status(
     """No timestamp: a kubelet that got one would trust the empty containers_statuses."""
     sandbox = get_sandbox(world, "PodSandboxStatus", request.pod_sandbox_id)
     return pb.PodSandboxStatusResponse(
-        status=statuses.sandbox_status(sandbox),
+        status=statuses.sandbox_status(sandbox, world.profile),
         info=info.sandbox_info(world, sandbox, verbose=request.verbose),
     )
 
@@ -201,7 +201,8 @@ def _items(world: World, wanted: pb.PodSandboxFilter) -> list[pb.PodSandbox]:
         state=wanted.state.state if wanted.HasField("state") else None,
         labels=wanted.label_selector,
     )
-    return [statuses.sandbox_item(sandbox) for sandbox in selected]
+    items = [statuses.sandbox_item(sandbox, world.profile) for sandbox in selected]
+    return items[::-1] if world.profile.newest_first else items
 
 
 @handles

@@ -15,6 +15,7 @@ from fakecri.errors import Code, CRIError
 
 _UNLIMITED_BYTES = 2**62
 _INTERFACE = "eth0"
+_ALIVE = {ContainerState.CREATED, ContainerState.RUNNING}
 
 
 @handles
@@ -22,6 +23,10 @@ def container_stats(world: World, request: pb.ContainerStatsRequest) -> pb.Conta
     """Only of what runs, and never with a rate."""
     container = get_container(world, "ContainerStats", request.container_id)
     if container.state is not ContainerState.RUNNING:
+        if not world.profile.refuses_idle_stats:
+            alive = container.state is ContainerState.CREATED
+            stats = _container_stats(world, container) if alive else None
+            return pb.ContainerStatsResponse(stats=stats)
         raise CRIError("unexpected metrics response: []")
     return pb.ContainerStatsResponse(stats=_container_stats(world, container))
 
@@ -52,7 +57,11 @@ def _container_items(world: World, wanted: pb.ContainerStatsFilter) -> list[pb.C
         pod_sandbox_id=wanted.pod_sandbox_id,
         labels=wanted.label_selector,
     )
-    return [_container_item(world, container) for container in selected]
+    return [_container_item(world, each) for each in selected if _has_stats(world, each)]
+
+
+def _has_stats(world: World, container: Container) -> bool:
+    return world.profile.stats_of_ended or container.state in _ALIVE
 
 
 def _container_item(world: World, container: Container) -> pb.ContainerStats:
@@ -72,7 +81,7 @@ def pod_sandbox_stats(
     a runtime that manages cgroups by cgroupfs.
     """
     sandbox = get_sandbox(world, "PodSandboxStats", request.pod_sandbox_id)
-    if sandbox.state is not SandboxState.READY:
+    if world.profile.refuses_idle_stats and sandbox.state is not SandboxState.READY:
         raise CRIError(
             f"failed to decode pod sandbox metrics {request.pod_sandbox_id}: failed to get pod "
             f'sandbox stats since sandbox container "{sandbox.id}" is not in ready state: '
@@ -103,7 +112,10 @@ def stream_pod_sandbox_stats(
 
 def _sandbox_items(world: World, wanted: pb.PodSandboxStatsFilter) -> list[pb.PodSandboxStats]:
     selected = select_sandboxes(
-        world.store, id_=wanted.id, state=SandboxState.READY, labels=wanted.label_selector
+        world.store,
+        id_=wanted.id,
+        state=SandboxState.READY if world.profile.refuses_idle_stats else None,
+        labels=wanted.label_selector,
     )
     return [_sandbox_stats(world, sandbox) for sandbox in selected]
 
@@ -141,7 +153,11 @@ def _sandbox_stats(world: World, sandbox: Sandbox) -> pb.PodSandboxStats:
         process=pb.ProcessUsage(
             timestamp=stamp_ns, process_count=_value(_processes(world, sandbox))
         ),
-        containers=[_container_item(world, each) for each in sandbox.containers.values()],
+        containers=[
+            _container_item(world, each)
+            for each in sandbox.containers.values()
+            if _has_stats(world, each)
+        ],
     )
     _set_rate(world, sandbox.id, linux.cpu)
     if not sandbox.host_network:
@@ -229,13 +245,14 @@ def _network(traffic: Traffic, stamp_ns: int) -> pb.NetworkUsage:
 
 def _writable_layer(world: World, container: Container) -> pb.FilesystemUsage:
     """Return what the last scan saw. Before the first one all is 0, the timestamp too."""
+    profile = world.profile
     now_ns = world.scheduler.now_ns
     scan = world.meters.find_scan(container, now_ns)
     scanned_ns, levels = scan or (0, Levels())
     return pb.FilesystemUsage(
         timestamp=world.clock.wall_ns() - (now_ns - scanned_ns) if scan else 0,
         fs_id=pb.FilesystemIdentifier(
-            mountpoint=f"{world.profile.root}/io.containerd.snapshotter.v1.overlayfs"
+            mountpoint=(profile.container_fs or profile.image_fs).format(id=container.id)
         ),
         used_bytes=_value(levels.layer_bytes),
         inodes_used=_value(levels.layer_inodes),
