@@ -262,7 +262,7 @@ def test_the_same_seed_shows_the_same() -> None:
 def test_an_images_config_is_shown_as_it_is_stored(ready: Node) -> None:
     with ready.cri.host.turn() as world:
         (image,) = world.images.list()
-    shown = json.loads(info.image_info(image.content)["info"])
+    shown = json.loads(info.image_info(world.profile, image.content)["info"])
     assert shown["chainID"] == image.content.chain_id
     assert shown["imageSpec"] == json.loads(image.content.config_json)
 
