@@ -16,10 +16,14 @@ _VERSION = (
     " 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) #1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1"
     " (2024-11-22)\n"
 )
-_SHM = (
-    "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid"
-    "      atime      dtime      ctime                   rss                  swap\n"
-)
+_IPC = {
+    "msg": "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid"
+    "      stime      rtime      ctime\n",
+    "sem": "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
+    "shm": "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid"
+    "  cgid      atime      dtime      ctime                   rss                  swap\n",
+}
+"""The heads of the tables of what System V's IPC has."""
 _FILESYSTEMS = (
     "nodev\tsysfs\nnodev\ttmpfs\nnodev\tbdev\nnodev\tproc\nnodev\tcgroup\nnodev\tcgroup2\n"
     "nodev\tdevtmpfs\nnodev\tsecurityfs\nnodev\tsockfs\nnodev\tpipefs\nnodev\tramfs\n"
@@ -42,7 +46,7 @@ def proc_root(kernel: Kernel, viewer: Process | None) -> Node:
         }
     )
     makers["sys"] = lambda: sysctls.proc_sys(kernel)
-    makers["sysvipc"] = lambda: Folder(folder_of({"shm": lambda: _shared_memory(kernel)}))
+    makers["sysvipc"] = lambda: _ipc(kernel)
     makers["net"] = lambda: Shortcut("self/net")
     makers["mounts"] = lambda: Shortcut("self/mounts")
     if viewer is not None:
@@ -134,10 +138,19 @@ def _cpuinfo(kernel: Kernel) -> str:
     )
 
 
-def _shared_memory(kernel: Kernel) -> str:
-    """Return the segments of the IPC namespace: a pod has none, the node what the machine has."""
-    if kernel.security.namespace_options.ipc == pb.NODE:
-        found = kernel.of_machine("/proc/sysvipc/shm")
-        if found is not None:
-            return found.decode()
-    return _SHM
+def _ipc(kernel: Kernel) -> Node:
+    return Folder(folder_of({name: _ipc_table(kernel, name) for name in _IPC}))
+
+
+def _ipc_table(kernel: Kernel, name: str) -> Callable[[], str]:
+    """Return what is in the IPC namespace: a pod's is empty, the node's what the machine has."""
+
+    def text() -> str:
+        found = None
+        # It is the pod's, whatever its containers say: runc joins it by the pause process.
+        security = kernel.container.parent.config.linux.security_context
+        if security.namespace_options.ipc == pb.NODE:
+            found = kernel.of_machine(f"/proc/sysvipc/{name}")
+        return _IPC[name] if found is None else found.decode(errors="replace")
+
+    return text

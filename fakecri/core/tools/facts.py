@@ -289,36 +289,11 @@ def _treat_parameter(process: Process, word: str, letters: set[str]) -> int:
     return 0
 
 
-def show_ipc(process: Process, _: Surroundings) -> int:
-    """`ipcs`: a container starts without any, and nothing here makes one."""
-    options = read_options(process.spec.argv, "mqsatcplui:")
-    if options.letters & {"i", "l", "u"}:
-        raise UsageError
-    kinds = options.letters & set("mqs") or set("mqs")
-    tables = {
-        "m": (
-            "Shared Memory Segments",
-            "key        shmid      owner      perms      bytes      nattch     status      ",
-        ),
-        "s": ("Semaphore Arrays", "key        semid      owner      perms      nsems     "),
-        "q": (
-            "Message Queues",
-            "key        msqid      owner      perms      used-bytes   messages    ",
-        ),
-    }
-    say(process, "")
-    for letter, (title, head) in tables.items():
-        if letter in kinds:
-            say(process, f"------ {title} --------\n{head}\n")
-    return 0
-
-
 COMMANDS = {
     "arch": Applet(show_machine, ""),
     "dmesg": Applet(show_messages, "[-cr] [-n LEVEL] [-s SIZE]"),
     "free": Applet(show_memory, "[-bkmgh]"),
     "hostid": Applet(show_host_id, ""),
-    "ipcs": Applet(show_ipc, "[[-smq] -i SHMID] | [[-asmq] [-tcplu]]"),
     "nproc": Applet(count_cpus, "[--all] [--ignore=N]"),
     "sysctl": Applet(treat_parameters, "[-enq] { -a | -p [FILE]... | [-w] [KEY[=VALUE]]... }"),
     "uname": Applet(show_kernel, "[-amnrspvio]"),
