@@ -3,9 +3,10 @@
     python tests/real/install.py             find, build or install; one line for each tool
     python tests/real/install.py --require   the same, and fail where a tool is still missing
 
-crictl, its tests and critest are built from their Go module into `.tools/bin` of the repository,
-which takes minutes where Go has not built them before. containerd, runc, the CNI plugins, a static
-busybox and chromium are Debian's packages; installing them needs root. No service is started.
+crictl, its tests, critest and grpcurl are built from their Go modules into `.tools/bin` of the
+repository, which takes minutes where Go has not built them before. containerd, runc, the CNI
+plugins, a static busybox and chromium are Debian's packages; installing them needs root. No service
+is started.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ COMMAND = "python tests/real/install.py"
 CRI_TOOLS = "sigs.k8s.io/cri-tools"
 CRI_TOOLS_VERSION = "v1.36.0"
 CRI_TOOLS_LATER = "v1.37.0"  # its critest has specs of metrics, image volumes and NRI as well
+CRI_TOOLS_OLD = "v1.30.0"  # the oldest that is to be had
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -55,16 +57,19 @@ GO = Path("/usr/local/go/bin/go")  # where Go's own archive is unpacked to, if i
 
 @dataclass(frozen=True)
 class Program:
-    """What is built of cri-tools: its package, Go's arguments for it, and the version."""
+    """What is built of a module: its package, Go's arguments for it, and the version."""
 
     package: str
     arguments: tuple[str, ...]
     version: str = CRI_TOOLS_VERSION
+    module: str = CRI_TOOLS
+    variable: str = f"{CRI_TOOLS}/pkg/version.Version"
+    """The one that holds its version."""
 
     @property
     def stamp(self) -> str:
         """The linker's flags, which tell the program its version."""
-        return f"-s -w -X {CRI_TOOLS}/pkg/version.Version={self.version}"
+        return f"-s -w -X {self.variable}={self.version}"
 
 
 _TEST = ("test", "-c", "-vet=off")  # some programs are Go tests
@@ -73,6 +78,16 @@ PROGRAMS = {
     "critest": Program("./cmd/critest", _TEST),
     "crictl-tests": Program("./test/e2e", _TEST),
     "critest-later": Program("./cmd/critest", _TEST, CRI_TOOLS_LATER),
+    "crictl-old": Program(
+        "./cmd/crictl",
+        ("build",),
+        CRI_TOOLS_OLD,
+        variable="github.com/kubernetes-sigs/cri-tools/pkg/version.Version",
+    ),
+    "crictl-later": Program("./cmd/crictl", ("build",), CRI_TOOLS_LATER),
+    "grpcurl": Program(
+        "./cmd/grpcurl", ("build",), "v1.9.3", "github.com/fullstorydev/grpcurl", "main.version"
+    ),
     # critest runs the one it finds on PATH, by this name.
     "ginkgo": Program("github.com/onsi/ginkgo/v2/ginkgo", ("build",), CRI_TOOLS_LATER),
 }
@@ -160,18 +175,19 @@ def _build_program(name: str) -> Tool:
     return Tool(name, _place(name), "built")
 
 
-def _go_source(go: str, version: str) -> Path:
+def _go_source(go: str, program: Program) -> Path:
     """The directory of the module's source.
 
     `go install module@version` would do, but it asks the proxy for the list of all versions as
     well, which a restricted proxy refuses.
     """
-    query = [go, "mod", "download", "-json", f"{CRI_TOOLS}@{version}"]
+    module = f"{program.module}@{program.version}"
+    query = [go, "mod", "download", "-json", module]
     subprocess.run(query, check=True, capture_output=True, text=True, cwd="/")
     place = subprocess.run(
         [go, "env", "GOMODCACHE"], check=True, capture_output=True, text=True, cwd="/"
     )
-    return Path(place.stdout.strip()) / f"{CRI_TOOLS}@{version}"
+    return Path(place.stdout.strip()) / module
 
 
 def _go_build(go: str, program: Program, place: Path) -> None:
@@ -182,7 +198,7 @@ def _go_build(go: str, program: Program, place: Path) -> None:
         check=True,
         capture_output=True,
         text=True,
-        cwd=_go_source(go, program.version),
+        cwd=_go_source(go, program),
     )
 
 
