@@ -79,24 +79,24 @@ class CRI(Laboratory):
         streaming_tls: "Tls | None" = None,
         api_level: str = "",
         nri_socket: Path | str | None = None,
+        personality: str = "",
     ) -> None:
         """Begin with an empty node.
 
         `pace` says how time passes: `autojump`, `manual`, `rate`, `system`, or a Pace. Under
         `log_root` go container logs and checkpoints, as files of the node; without it they are
-        kept in memory. Mounts of host paths lead to the same files, but below the directories of
-        `host_mounts` to this machine's own. `record` gets the recording. With `strict_images` only
-        images that `add_image` published can be pulled. `keep_calls` bounds what `calls`
-        remembers. With `network="loopback"` real clients reach the pods. Pods get an address of
-        each of `pod_subnets`, the first one being the primary. `disk_bytes` is how big the node's
+        kept in memory. Mounts of host paths lead there too, but below the directories of
+        `host_mounts` to this machine's own files. `record` gets the recording. With
+        `strict_images` only images that `add_image` published can be pulled. `keep_calls` bounds
+        what `calls` remembers. With `network="loopback"` real clients reach the pods, which get an
+        address of each of `pod_subnets`, the primary one first. `disk_bytes` is how big the node's
         disk is. With `annotations` those of pods choose what containers do. `rules` are armed
-        from the start; with `strict_rules` each rule has to act before the context is left.
-        `mask` hides fields of messages from the recording, such as `KeyValue.value`. At
-        `streaming_address`, such as 127.0.0.1:0, real clients use the URLs of Exec, Attach and
-        PortForward, with `streaming_tls`, files of a certificate and its key, over TLS; without it
-        they do once the runtime is served, and `stream` always does. `api_level`, such as 1.30, is
-        the Kubernetes minor whose API is spoken; without it all that there is. At the unix socket
-        `nri_socket` plugins of NRI connect.
+        from the start; with `strict_rules` each has to act before the context is left. `mask`
+        hides fields of messages from the recording, such as `KeyValue.value`. At
+        `streaming_address` real clients use the URLs of Exec, Attach and PortForward, with
+        `streaming_tls` over TLS; without it they do once the runtime is served. At the unix socket
+        `nri_socket` plugins of NRI connect. `personality` is the runtime that is played, such as
+        containerd-1.6, and `api_level` the Kubernetes minor whose API it speaks instead.
         """
         files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
@@ -113,6 +113,7 @@ class CRI(Laboratory):
             rules=texts_of(rules),
             mask=mask,
             api_level=api_level,
+            personality=personality,
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)

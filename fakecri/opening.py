@@ -7,7 +7,7 @@ from fakecri.core.addresses import SUBNET, parse_subnets
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.levels import chosen_level
-from fakecri.core.profiles import CONTAINERD
+from fakecri.core.personalities import UPSTREAM, profile_of
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.scheduler import Scheduler
@@ -36,6 +36,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     rules: Sequence[str] = (),
     mask: Sequence[str] = (),
     api_level: str = "",
+    personality: str = "",
 ) -> Host:
     """Return a host with a new world.
 
@@ -47,15 +48,16 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     `annotations` lets those of pods choose what containers do. `upstream`: who answers the calls,
     where the world is not to. `rules` are the texts of those that are about to be armed, for the
     header of the recording. `mask` hides fields of messages from it, as Message.field.
-    `api_level`: the Kubernetes minor whose API is spoken, such as 1.30 (empty: all that there is).
+    `personality` is the runtime that is played: see `profile_of`. `api_level`: the Kubernetes minor
+    whose API is spoken, such as 1.30 (empty: the personality's).
     """
-    pace, level = pace or Manual(jumps=True), chosen_level(api_level)
+    pace, profile = pace or Manual(jumps=True), profile_of(personality)
     programs = Programs()
     programs.toolbox = find_toolbox()
     world = World(
         Parts(
             scheduler=Scheduler(pace.start_ns),
-            profile=CONTAINERD,
+            profile=profile,
             files=files or MemoryFiles(),
             mounted=mounted,
             registry=Registry(strict=strict_images),
@@ -67,7 +69,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             subnets=parse_subnets(pod_subnets),
             annotations=annotations,
             upstream=upstream,
-            level=level,
+            level=chosen_level(api_level or profile.api_level, v1alpha2=profile.v1alpha2),
         )
     )
     if disk_bytes is not None:
@@ -81,7 +83,7 @@ def _write_header(world: World, version: str, **facts: Any) -> None:
     world.recorder.header(
         fakecri=version,
         seed=world.seed,
-        profile="upstream" if world.upstream else CONTAINERD.runtime_name,
+        profile=UPSTREAM if world.upstream else world.profile.name,
         **({"api_level": world.level.name} if world.level else {}),
         **facts,
     )

@@ -17,6 +17,7 @@ import pytest
 from fakecri import cli
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
+from fakecri.core.personalities import PROFILES
 from tests.behaviour.steps import is_answered
 from tests.server.served import PATIENCE_S, until
 from tests.support import create_request, raises_status, sandbox_config
@@ -299,6 +300,10 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (
             "serve --listen {}/s --mask KeyValue.valu",
             "--mask 'KeyValue.valu' is no field of the CRI, such as KeyValue.value",
+        ),
+        (
+            "serve --listen {}/s --personality docker",
+            f"--personality 'docker' is no personality: {', '.join(PROFILES)}",
         ),
         ("serve --listen {}/s --disk-bytes -1", "--disk-bytes -1: a disk has 0 bytes or more"),
         ("serve --listen {}/s --registry x", "--registry x: 'x' is not HOST=OPTION,..."),

@@ -32,11 +32,12 @@ def test_the_server_is_the_object(fakecri, fakecri_server):
     (call,) = fakecri.calls
     assert call.request.version == "over the wire"
 
-@pytest.mark.fakecri(seed=7, strict_images=True)
+@pytest.mark.fakecri(seed=7, strict_images=True, personality="containerd-1.6")
 def test_a_marker_says_what_it_is_made_with(fakecri):
     with pytest.raises(Exception, match="not found"):
         fakecri.image_service.pull_image(pb.ImageSpec(image="busybox"))
     assert fakecri.host.world.seed == 7
+    assert fakecri.host.world.profile.name == "containerd-1.6"
 """
 
 STRICT = """

@@ -1247,6 +1247,7 @@ class Options(_message.Message):
     WIRE_FAULTS_FIELD_NUMBER: _builtins.int
     STREAMING_ADDRESS_FIELD_NUMBER: _builtins.int
     API_LEVEL_FIELD_NUMBER: _builtins.int
+    PERSONALITY_FIELD_NUMBER: _builtins.int
     seed: _builtins.int
     pace: _builtins.str
     """"manual", "autojump", "rate" or "system"; empty: "rate"."""
@@ -1266,6 +1267,8 @@ class Options(_message.Message):
     """Where the URLs of Exec, Attach and PortForward lead; empty: "127.0.0.1:0"."""
     api_level: _builtins.str
     """The Kubernetes minor whose API is spoken, such as "1.30"; empty: all that there is."""
+    personality: _builtins.str
+    """The runtime that is played, such as "containerd-1.6"; empty: the default."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Rules that are armed from the start."""
@@ -1310,10 +1313,11 @@ class Options(_message.Message):
         wire_faults: _builtins.bool = ...,
         streaming_address: _builtins.str = ...,
         api_level: _builtins.str = ...,
+        personality: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "disk_bytes", b"disk_bytes", "rate", b"rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "api_level", b"api_level", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "streaming_address", b"streaming_address", "strict_images", b"strict_images", "wire_faults", b"wire_faults"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes", "_rate", b"_rate", "annotations", b"annotations", "api_level", b"api_level", "behaviours", b"behaviours", "disk_bytes", b"disk_bytes", "images", b"images", "mask", b"mask", "network", b"network", "pace", b"pace", "personality", b"personality", "pod_subnets", b"pod_subnets", "rate", b"rate", "registries", b"registries", "rules", b"rules", "seed", b"seed", "state", b"state", "streaming_address", b"streaming_address", "strict_images", b"strict_images", "wire_faults", b"wire_faults"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__disk_bytes: _TypeAlias = _typing.Literal["disk_bytes"]  # noqa: Y015
     _WhichOneofArgType__disk_bytes: _TypeAlias = _typing.Literal["_disk_bytes", b"_disk_bytes"]  # noqa: Y015

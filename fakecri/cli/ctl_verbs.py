@@ -291,6 +291,7 @@ SESSION = (
             _flag("options.wire_faults", "--wire-faults", "let rules break connections"),
             _several("options.pod_subnets", "--pod-subnet", "CIDR", "where pods get addresses"),
             _option("options.api_level", "--api-level", "1.N", "the Kubernetes minor it speaks"),
+            _option("options.personality", "--personality", "NAME", "the runtime that is played"),
         ),
         _row(*_SESSION),
     ),

@@ -26,6 +26,7 @@ from fakecri.control.server import ControlServer
 from fakecri.control.sessions import Session, Sessions
 from fakecri.core.addresses import SUBNET
 from fakecri.core.files import Files, MemoryFiles
+from fakecri.core.personalities import DEFAULT, PROFILES
 from fakecri.endpoints import Address, parse_address
 from fakecri.errors import UsageError
 from fakecri.host_mounts import HostFiles
@@ -125,6 +126,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         wire_faults=options.wire_faults,
         keep_calls=KEPT_CALLS,
         api_level=options.api_level,
+        personality=options.personality,
         prefix="--",
     )
 
@@ -212,7 +214,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how a registry behaves, such as registry.test=rate=5MiB,fail=2*503; repeatable",
     )
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
-    _add_contract_options(parser)
+    _add_personality_options(parser)
     _add_behaviour_options(parser)
     add_rule_options(parser)
     add_wire_option(parser)
@@ -225,12 +227,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_ready_option(parser)
 
 
-def _add_contract_options(parser: argparse.ArgumentParser) -> None:
+def _add_personality_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--personality",
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"the runtime that is played ({DEFAULT}): {', '.join(PROFILES)}",
+    )
     parser.add_argument(
         "--api-level",
         default="",
         metavar="1.N",
-        help="the Kubernetes minor whose API is spoken, such as 1.30 (all that there is)",
+        help="the Kubernetes minor whose API is spoken, such as 1.30 (the personality's)",
     )
 
 

@@ -11,6 +11,7 @@ from fakecri.core.faults.rules import breaks_wires
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.levels import chosen_level
+from fakecri.core.personalities import profile_of
 from fakecri.core.plain import require_fields
 from fakecri.core.references import InvalidReference
 from fakecri.core.state_faults import StateFault, StateFaultError
@@ -65,6 +66,8 @@ class Options:
     """How many calls are remembered (None: all); the recording has them all."""
     api_level: str = ""
     """The Kubernetes minor whose API is spoken, such as 1.30; empty: all that there is."""
+    personality: str = ""
+    """The runtime that is played; empty: the default."""
     prefix: str = ""
     """What stands before the names of options in the texts of errors."""
     on_disk: bool = False
@@ -94,6 +97,10 @@ class Options:
             chosen_level(self.api_level)
         except UsageError as error:
             raise UsageError(f"{prefix}api-level {error}") from error
+        try:
+            profile_of(self.personality)
+        except UsageError as error:
+            raise UsageError(f"{prefix}personality {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
         check_streaming(self.streaming_address, self.streaming_tls, prefix)
@@ -131,6 +138,7 @@ class Options:
             rules=texts_of(self.rules),
             mask=self.mask,
             api_level=self.api_level,
+            personality=self.personality,
         )
         host.led = led
         cri = CRI.over(host)

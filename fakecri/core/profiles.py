@@ -1,4 +1,7 @@
-"""Where runtimes differ, as rows of data."""
+"""Where runtimes differ: traits, which handlers ask `world.profile` for.
+
+`personalities` has the rows. Nobody asks which personality it is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,8 +30,10 @@ class ImageLookup(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One runtime's habits. The default is containerd's, from whose sources the spec was read."""
+    """One runtime's habits. The defaults are containerd's, from whose sources the spec was read."""
 
+    name: str = "containerd"
+    """What the header of a recording says; the default's is what it was when it was alone."""
     runtime_name: str = "containerd"
     runtime_version: str = "2.4.0"
     runtime_handlers: tuple[str, ...] = ("", "runc")
@@ -40,6 +45,10 @@ class Profile:
     """Bytes of each stream that ExecSync keeps; the rest is dropped in silence."""
     backlog_s: int = 300
     """How long events are kept while nobody listens."""
+    api_level: str = ""
+    """The Kubernetes minor whose API it speaks; empty: all that there is (docs/levels.md)."""
+    v1alpha2: bool | None = None
+    """Whether that is spoken as well; None: where the API of its level had it."""
     root: str = "/var/lib/containerd"
     state: str = "/run/containerd"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias, cast
 
 from fakecri.core.levels import chosen_level
+from fakecri.core.personalities import UPSTREAM, profile_of
 from fakecri.core.recording import RecordedCall, Recording
 from fakecri.errors import UsageError
 from fakecri.laboratory import Laboratory
@@ -50,11 +51,11 @@ class Replay(Laboratory):
         """`path` is the recording's file.
 
         What is not on it is answered by the runtime that listens at `upstream`, or by a fakecri of
-        its own. `repeat` says what may be answered again when all that was recorded has been given:
-        `never`, `reads` or `always`. With `delays` answers take as long as they took. Time begins
-        where the recording did, and passes by `pace`: `autojump`, if nothing else is said, and
-        `rate` with an upstream. `record` gets a recording of this run. UsageError for what cannot
-        be.
+        its own, which has the recording's personality. `repeat` says what may be answered again
+        when all that was recorded has been given: `never`, `reads` or `always`. With `delays`
+        answers take as long as they took. Time begins where the recording did, and passes by
+        `pace`: `autojump`, if nothing else is said, and `rate` with an upstream. `record` gets a
+        recording of this run. UsageError for what cannot be.
         """
         if mode not in MODES:
             raise UsageError(f"{mode!r} is no mode: {', '.join(MODES)}")
@@ -63,7 +64,7 @@ class Replay(Laboratory):
         self._path = Path(path)
         self._ends = ExitStack()
         before = None if mode == "all" else self._read(required=mode == "none")
-        level = _level(before)
+        level, personality = _level(before), self._personality(before)
         self._tape = Tape(before, repeat) if before is not None else None
         self._episodes: Episodes | None = None
         self._relay = Relay(upstream) if upstream else None
@@ -76,7 +77,13 @@ class Replay(Laboratory):
             self._episodes = Episodes(before, self._end_of_file(before))
             sinks.append(self._episodes.take)
         super().__init__(
-            open_host(seed=_seed(before), pace=time, record=_sink(sinks), api_level=level)
+            open_host(
+                seed=_seed(before),
+                pace=time,
+                record=_sink(sinks),
+                api_level=level,
+                personality=personality,
+            )
         )
         try:
             self._begin(falls_back=before is None or mode == "new_episodes", delays=delays)
@@ -96,6 +103,16 @@ class Replay(Laboratory):
             asked=self._episodes.want if self._episodes else None,
             delays=delays,
         )
+
+    def _personality(self, before: Recording | None) -> str:
+        name = str(before.header.facts["profile"]) if before is not None else ""
+        if name == UPSTREAM:
+            return ""
+        try:
+            profile_of(name)
+        except UsageError as error:
+            raise UsageError(f"{self._path}: {error}") from error
+        return name
 
     # Files.
 

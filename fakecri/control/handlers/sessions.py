@@ -75,6 +75,7 @@ def _options(options: pb.Options) -> Options:
         mask=tuple(options.mask),
         wire_faults=options.wire_faults,
         api_level=options.api_level,
+        personality=options.personality,
         keep_calls=KEPT_CALLS,
     )
 
