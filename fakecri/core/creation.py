@@ -125,7 +125,10 @@ def _mount_image(world: World, sandbox: Sandbox, mount: pb.Mount) -> None:
     if not mount.image.image:
         text = MessageToString(mount.image, as_one_line=True)
         raise CRIError(f"image not specified in: {text}")
-    content = resolve_image(world, mount.image.image).content
+    image = resolve_image(world, mount.image.image)
+    content = image.content
+    if world.profile.tells_volume_images:
+        mount.image.image_ref = world.profile.image_id(image.id)
     _, _, digest = (content.index_digest or content.manifest_digest).partition(":")
     volumes = f"{world.profile.state}/io.containerd.grpc.v1.cri/image-volumes"
     target = posixpath.join(volumes, sandbox.id, digest)

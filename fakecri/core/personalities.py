@@ -13,8 +13,8 @@ UPSTREAM = "upstream"
 """What the header of a recording says where another runtime answered."""
 
 _ROWS: Mapping[str, Mapping[str, Any]] = {
-    "containerd-1.7": {"runtime_version": "1.7.28"},
-    "containerd-1.6": {"runtime_version": "1.6.20"},
+    "containerd-1.7": {"runtime_version": "1.7.28", "tells_volume_images": False},
+    "containerd-1.6": {"runtime_version": "1.6.20", "tells_volume_images": False},
 }
 """Of each personality but the default, the traits that differ from the default's."""
 

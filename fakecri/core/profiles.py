@@ -67,6 +67,9 @@ class Profile:
     """Whether pods show their `runtime_handler` (6.2, 7)."""
     tells_stop_signals: bool = True
     """Whether ContainerStatus has `stop_signal` (12.2)."""
+    tells_volume_images: bool = True
+    """Whether the mounts in ContainerStatus have the id of an image that is mounted, as `image_ref`
+    (KEP-5365, containerd#14173)."""
     fills_namespaces: bool = False
     """Whether pods show namespace options where their config had none (6.2)."""
     keeps_ips: bool = False

@@ -8,7 +8,7 @@ import pytest
 from fakecri import Recipe
 from fakecri.api import runtime_pb2 as pb
 from tests.behaviour.steps import exec_sync
-from tests.support import Node, sandbox_config
+from tests.support import Node, node, sandbox_config
 
 
 def _linux(**security: object) -> pb.LinuxContainerConfig:
@@ -184,6 +184,18 @@ def test_an_image_can_be_mounted_read_only(ready: Node) -> None:
     running = ready.run(ready.run_sandbox(), "top", mounts=mounts)
     assert _cat(ready, running, "/models/a/b/c") == _cat(ready, running, "/sub/c") == "weights"
     assert exec_sync(ready, running, "touch", "/models/x").exit_code == 1
+
+
+def test_a_status_tells_the_id_of_an_image_that_is_mounted(face: str) -> None:
+    for personality, told in (("containerd-2", True), ("containerd-1.7", False)):
+        with node(face, personality=personality) as opened:
+            id_ = opened.pull("busybox")
+            mount = pb.Mount(
+                container_path="/m", image=pb.ImageSpec(image="busybox"), readonly=True
+            )
+            created = opened.create(opened.run_sandbox(), "top", mounts=[mount])
+            (shown,) = opened.status(created).mounts
+            assert (shown.image.image, shown.image.image_ref) == ("busybox", id_ if told else "")
 
 
 def test_a_sub_path_that_the_image_does_not_have_is_refused(ready: Node) -> None:

@@ -31,9 +31,9 @@ Subject = tuple[tuple[str, ...], str]
 
 @contextmanager
 def fakecri(home: Path, *options: str) -> Iterator[Subject]:
-    """Serve the fake in namespaces of its own."""
-    network = ("--network", "loopback", "--host-mounts", str(home))
-    with namespaces() as inside, serving(*network, *options, inside=inside) as served:
+    """Serve the fake in namespaces of its own, whose IPC is the node's."""
+    node = ("--network", "loopback", "--host-mounts", str(home), "--host-mounts", "/proc")
+    with namespaces() as inside, serving(*node, *options, inside=inside) as served:
         yield inside, served.endpoint
 
 
