@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fakecri.api import nri_pb2 as nri
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.cgroup import Cgroup
 from fakecri.core.limits import limits_of
+from fakecri.core.nri.adjusted import seccomp_spec
+from fakecri.core.nri.ownership import removed
+from fakecri.core.oci_parts import seccomp
 from fakecri.core.oom import MemoryGuard
 from fakecri.core.processes import Program
 from fakecri.core.records import Container, Sandbox
@@ -13,7 +17,7 @@ from fakecri.core.rootfs.access import Who
 from fakecri.core.rootfs.lookups import Lookup, image_lookup, looking
 from fakecri.core.rootfs.mounting import SetUp
 from fakecri.core.rootfs.tree import Rootfs
-from fakecri.core.security import security_of
+from fakecri.core.security import Security, security_of
 from fakecri.core.system import PidNamespace, System
 from fakecri.core.usage import IDLE_BYTES, PAUSE
 from fakecri.core.world import World
@@ -44,7 +48,8 @@ def lookup_of(container: Container) -> Lookup:
         raise RuntimeError("a container that was not started has no files")
     who = Who(user.uid, user.gid, user.groups, system.security.effective(user.uid))
     security = container.config.linux.security_context
-    if system.rootfs.is_untouched and not container.config.mounts and not security.masked_paths:
+    is_plain = not (container.config.mounts or security.masked_paths or container.adjustment)
+    if system.rootfs.is_untouched and is_plain:
         # It still is what the image says; most containers never need more.
         image = container.image
         return looking(image_lookup(image.userland, image.recipe), who)
@@ -53,6 +58,8 @@ def lookup_of(container: Container) -> Lookup:
 
 def build_system(world: World, container: Container) -> System:
     """Return what a container that is about to start puts its processes in."""
+    if container.adjustment is not None:
+        container.parent.sysctls.update(_sysctls(container.adjustment))
     return System(
         scheduler=world.scheduler,
         wall_ns=world.clock.wall_ns,
@@ -63,9 +70,22 @@ def build_system(world: World, container: Container) -> System:
         uts=container.parent.uts,
         processes={},
         network=container.parent.network or world.network.node,
-        security=security_of(world.mounted, container.config.linux.security_context),
+        security=_security(world, container),
         new_cgroup=lambda: _new_cgroup(world, container),
     )
+
+
+def _sysctls(adjustment: nri.ContainerAdjustment) -> dict[str, str]:
+    """Return the settings that runc writes for a container; they are those of its whole pod."""
+    asked = adjustment.linux.sysctl
+    return {key.replace("/", "."): asked[key] for key in sorted(asked) if removed(key) is None}
+
+
+def _security(world: World, container: Container) -> Security:
+    context, adjustment = container.config.linux.security_context, container.adjustment
+    if adjustment is None or not adjustment.linux.HasField("seccomp_policy"):
+        return security_of(context, seccomp(world.mounted, context))
+    return security_of(context, seccomp_spec(adjustment.linux.seccomp_policy))
 
 
 def _new_cgroup(world: World, container: Container) -> Cgroup:
@@ -124,7 +144,7 @@ def set_resources(
     running = process is not None and system is not None and not process.exited.done
     # It begins under the limits that held so far.
     cgroup = system.get_cgroup() if running and system and before != after else None
-    container.resources = resources
+    container.resources, container.reported = resources, None
     if cgroup is not None:
         cgroup.limit(after)
 

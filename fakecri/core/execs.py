@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from fakecri.core import lifecycle
 from fakecri.core.executables import MissingExecutableError
+from fakecri.core.first_processes import completed
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
@@ -76,7 +77,7 @@ def _new(
     terminal: Terminal | None,
 ) -> Process:
     """Return a process to run beside the container's first one, as the same user."""
-    spec = replace(lifecycle.completed(container), argv=argv, tty=terminal is not None)
+    spec = replace(completed(container), argv=argv, tty=terminal is not None)
     if terminal is not None:
         spec = replace(spec, environment={**spec.environment, "TERM": "xterm"})
     process = Process(

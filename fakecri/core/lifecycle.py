@@ -4,7 +4,6 @@ Source: spec lifecycle 2, 9, 10 and 11.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fakecri.api import runtime_pb2 as pb
@@ -13,17 +12,17 @@ from fakecri.core.behaviours.casting import cast_exec, cast_main
 from fakecri.core.containment import build_system, lookup_of
 from fakecri.core.creation import require_ready
 from fakecri.core.executables import MissingExecutableError, quoted, require_directory
+from fakecri.core.first_processes import make_process, system_of
 from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
 from fakecri.core.nri import hooks
 from fakecri.core.oom import kill_for_memory
 from fakecri.core.paths import go_open_error_text
-from fakecri.core.processes import Process, ProcessSpec, Program
+from fakecri.core.processes import Process, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.mounting import MountError, make_directories
 from fakecri.core.scheduler import SECOND_NS, Future, Waits, first_of
 from fakecri.core.states import ContainerState, SandboxState, Trigger
-from fakecri.core.streaming.audiences import Audience
 from fakecri.core.terminals import Terminal
 from fakecri.core.world import World
 from fakecri.errors import CRIError, NotFoundError, UsageError, at_stage, wrapped
@@ -45,6 +44,8 @@ def start(world: World, container: Container, halfway: Halfway = ()) -> Waits[No
             yield from halfway
         _require_still(container, ContainerState.CREATED)
         program = _prepare(world, container)
+        process = make_process(world, container)
+        yield from _ask_plugins(world, container, process)
     except CRIError as error:
         leaks = error.leaks
         if not leaks and container.state is ContainerState.CREATED:
@@ -52,7 +53,17 @@ def start(world: World, container: Container, halfway: Halfway = ()) -> Waits[No
         raise
     finally:
         container.starting = leaks
-    _run(world, container, program)
+    _run(world, container, process, program)
+    yield from hooks.post_start_container(world, container)
+
+
+def _ask_plugins(world: World, container: Container, process: Process) -> Waits[None]:
+    try:
+        yield from hooks.start_container(world, container, process.pid)
+        _require_still(container, ContainerState.CREATED)
+    except BaseException:
+        container.log.close()
+        raise
 
 
 def _require_still(container: Container, state: ContainerState) -> None:
@@ -163,42 +174,24 @@ def find_program(
     return program
 
 
-def completed(container: Container) -> ProcessSpec:
-    """Return the spec as runc completes it: HOME is the user's, where nobody said otherwise."""
-    spec = container.spec
-    if "HOME" in spec.environment:
-        return spec
-    user = container.image.userland.find_uid(spec.user.uid)
-    home = user.home if user else "/"
-    return replace(spec, environment={**spec.environment, "HOME": home})
-
-
 def find_running(world: World, container: Container) -> None:
     """Have a start done that the runtime did not live to store."""
-    _run(world, container, _prepare(world, container), Trigger.FIND_RUNNING)
+    program = _prepare(world, container)
+    process = make_process(world, container)
+    _run(world, container, process, program, Trigger.FIND_RUNNING)
 
 
 def _run(
-    world: World, container: Container, program: Program, trigger: Trigger = Trigger.START
+    world: World,
+    container: Container,
+    process: Process,
+    program: Program,
+    trigger: Trigger = Trigger.START,
 ) -> None:
-    options = container.config.linux.security_context.namespace_options
-    system = container.system
-    if system is None:
-        raise RuntimeError("a container is prepared before it runs")
-    stdout = Audience(container, "stdout")
-    process = container.process = Process(
-        world.scheduler,
-        completed(container),
-        pid=world.new_pid(),
-        is_init=options.pid == pb.CONTAINER,
-        stdin=container.stdin,
-        stdout=stdout,
-        stderr=stdout if container.spec.tty else Audience(container, "stderr"),
-        wall_ns=world.clock.wall_ns,
-        system=system,
-    )
+    system = system_of(container)
+    container.process = process
     if container.spec.tty:
-        container.terminal = Terminal(world.scheduler, stdout)
+        container.terminal = Terminal(world.scheduler, process.stdout)
         system.seat(process, container.terminal)
     system.adopt(process)
     world.move(container, trigger)
@@ -220,6 +213,7 @@ def _exit(world: World, container: Container, process: Process) -> None:
         container.exited.set_result(process.exited.result())
     elif not container.reaped and world.outage is None and _is_watched(container):
         see_exit(world, container, Trigger.EXIT)
+        hooks.note_exit(world, container, process.pid)
 
 
 def _is_watched(container: Container) -> bool:
@@ -318,6 +312,7 @@ def remove(world: World, container: Container, halfway: Halfway = ()) -> Waits[N
     except CRIError as error:
         container.removing = error.leaks
         raise
+    yield from hooks.remove_container(world, container)
     if container in world.store.containers:
         discard(world, container, Trigger.REMOVE)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.go_json import omit_empty
+from fakecri.core.nri.adjusted import adjust_mounts
 from fakecri.core.oci_parts import mappings
 from fakecri.core.profiles import Profile
 from fakecri.core.records import Container, Sandbox
@@ -47,7 +48,8 @@ def container_mounts(profile: Profile, container: Container) -> list[dict[str, A
     binds += [each for each in own if _cleaned(each) not in taken]
     binds.sort(key=lambda each: _cleaned(each).count("/"))
     covered = {_cleaned(each) for each in binds}
-    return [*_unbound_mounts(container, covered), *(_bind(each) for each in binds)]
+    rows = [*_unbound_mounts(container, covered), *(_bind(each) for each in binds)]
+    return adjust_mounts(rows, container.adjustment) if container.adjustment else rows
 
 
 def _cleaned(mount: pb.Mount) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.capabilities import capabilities_of
 from fakecri.core.go_json import omit_empty
+from fakecri.core.nri.adjusted import adjust_devices, adjust_spec, device_rules
 from fakecri.core.oci_mounts import container_mounts, root_propagation
 from fakecri.core.oci_parts import (
     NAMESPACES,
@@ -31,7 +32,7 @@ from fakecri.core.world import World
 def container_spec(world: World, container: Container) -> dict[str, Any]:
     """Return the spec as it is now: updates of the container's resources are in it."""
     readonly = container.config.linux.security_context.readonly_rootfs
-    return {
+    spec = {
         "ociVersion": OCI_VERSION,
         "process": _process(container),
         "root": omit_empty(path="rootfs", readonly=readonly),
@@ -39,6 +40,17 @@ def container_spec(world: World, container: Container) -> dict[str, Any]:
         "annotations": _annotations(container),
         "linux": _linux(world, container),
     }
+    if container.adjustment is not None:
+        adjust_spec(spec, container.adjustment)
+    return spec
+
+
+def container_devices(container: Container) -> list[dict[str, Any]]:
+    """Return the devices of a container."""
+    config, adjustment = container.config, container.adjustment
+    hidden = not config.linux.security_context.privileged
+    devices = [device(each) for each in config.devices] if hidden else host_devices()
+    return adjust_devices(devices, adjustment) if adjustment else devices
 
 
 def _process(container: Container) -> dict[str, Any]:
@@ -78,7 +90,7 @@ def _linux(world: World, container: Container) -> dict[str, Any]:
         resources=_resources(container),
         cgroupsPath=cgroups_path(container.sandbox_config, container.id),
         namespaces=_namespaces(world, container),
-        devices=[device(each) for each in config.devices] if hidden else host_devices(),
+        devices=container_devices(container),
         seccomp=seccomp(world.mounted, security),
         rootfsPropagation=root_propagation(config.mounts),
         maskedPaths=list(security.masked_paths) if hidden else None,
@@ -92,6 +104,8 @@ def _resources(container: Container) -> dict[str, Any]:
     devices: list[dict[str, Any]] = [{"allow": privileged, "access": READ_WRITE_MAKE}]
     if not privileged:
         devices += [device_rule(each) for each in config.devices]
+    if container.adjustment is not None:
+        devices += device_rules(container.adjustment)
     if not (config.linux.HasField("resources") or now.ByteSize()):
         return {"devices": devices}
     processors = _numbers(shares=now.cpu_shares, quota=now.cpu_quota, period=now.cpu_period)

@@ -6,6 +6,7 @@ Only `World.move` changes a `state`; handlers change the marks and what clients 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fakecri.api import nri_pb2 as nri
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.net.namespaces import Namespace
@@ -13,7 +14,7 @@ from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Process, ProcessSpec, Stdin
 from fakecri.core.rootfs.nodes import Node
 from fakecri.core.scheduler import Future
-from fakecri.core.states import ContainerState, SandboxState
+from fakecri.core.states import ContainerState, SandboxState, Told
 from fakecri.core.system import PidNamespace, System, Uts
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ class Sandbox:
     overhead: pb.LinuxContainerResources | None = None
     resources: pb.LinuxContainerResources | None = None
     """As UpdatePodSandboxResources gave them."""
-    stop_told: bool = False
-    """Whether plugins of NRI have been told that it was stopped, had there been any."""
+    told: Told = Told.BEGUN
     memory_guard: "MemoryGuard | None" = None
     known: "KnownPod | None" = None
     """As rules see it, once they have asked."""
@@ -135,8 +135,11 @@ class Container:
     listeners: dict["Listener", None] = field(default_factory=dict)
     """Who is attached, and gets a copy of what it writes; in the order of their coming."""
     oom_events: int = 0
-    stop_told: bool = False
-    """As a sandbox's."""
+    told: Told = Told.BEGUN
+    adjustment: nri.ContainerAdjustment | None = None
+    """What plugins of NRI have made of it, where `spec` and `resources` do not tell."""
+    reported: pb.LinuxContainerResources | None = None
+    """The resources that its status has, while it does not know of what plugins did to them."""
     known: "KnownContainer | None" = None
     """As rules see it, once they have asked."""
 

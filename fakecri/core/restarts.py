@@ -13,7 +13,7 @@ from fakecri.core.faults.effects import drop_late
 from fakecri.core.net.pods import disconnect
 from fakecri.core.outages import Outage, cut_off
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.states import ContainerState, SandboxState, Trigger
+from fakecri.core.states import ContainerState, SandboxState, Told, Trigger
 from fakecri.core.world import World
 from fakecri.errors import CRIError
 
@@ -65,8 +65,8 @@ def go_down(world: World) -> None:
     world.tokens.clear()
     world.sessions.break_off("restart")
     world.nri.reset()
-    for sandbox in world.store.sandboxes:
-        sandbox.stop_told = True  # it remembers no pod of which it has told
+    for thing in (*world.store.sandboxes, *world.store.containers):
+        thing.told = Told.NOTHING
     if was_open:
         world.power.tell(is_up=False)
 

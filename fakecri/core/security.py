@@ -7,8 +7,6 @@ from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.capabilities import DEFAULT, capabilities_of
-from fakecri.core.files import Files
-from fakecri.core.oci_parts import seccomp
 
 _FILTERED = 2
 """SECCOMP_MODE_FILTER."""
@@ -58,13 +56,14 @@ def _security(
     return Security(frozenset(bounding), no_new_privs, seccomp_mode)
 
 
-def security_of(files: Files, context: pb.LinuxContainerSecurityContext) -> Security:
+def security_of(
+    context: pb.LinuxContainerSecurityContext, profile: dict[str, Any] | None
+) -> Security:
     """Return what a container's security context makes of it; containers share what is equal.
 
-    `files` has the seccomp profiles of the node. The runtime's own profile refuses nothing but
-    what takes a capability, so it only shows.
+    `profile` is its filter of system calls, as its spec has it. The runtime's own refuses nothing
+    but what takes a capability, so it only shows.
     """
-    profile = seccomp(files, context)
     mode = 0 if profile is None else _FILTERED
     shared = _security(capabilities_of(context), context.no_new_privs, mode)
     named = _filter(profile) if profile is not None and "syscalls" in profile else None

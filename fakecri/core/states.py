@@ -29,6 +29,15 @@ class SandboxState(IntEnum):
     ABSENT = -1
 
 
+class Told(Enum):
+    """What plugins of NRI have been told of a sandbox or a container, had there been any."""
+
+    BEGUN = "begun"
+    STOPPED = "stopped"
+    NOTHING = "nothing"
+    """So far as the runtime remembers: it has been restarted since."""
+
+
 class Trigger(Enum):
     """What makes a sandbox or a container move."""
 

@@ -104,7 +104,7 @@ def container_status(
         annotations=config.annotations,
         mounts=config.mounts,
         log_path=container.log.path,
-        resources=pb.ContainerResources(linux=container.resources),
+        resources=pb.ContainerResources(linux=container.reported or container.resources),
         stop_signal=_stop_signal(container, profile),  # type: ignore[arg-type]  # its number
     )
     user = container.spec.user

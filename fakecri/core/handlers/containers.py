@@ -8,6 +8,7 @@ from fakecri.core.containment import set_resources
 from fakecri.core.executables import quoted
 from fakecri.core.lookups import find_container, get_container, get_sandbox
 from fakecri.core.namespaces import check_namespaces
+from fakecri.core.nri import hooks
 from fakecri.core.output import ContainerLog
 from fakecri.core.processes import Stdin
 from fakecri.core.records import Container, Sandbox
@@ -45,13 +46,23 @@ def create_container(
         with at_stage("failed to create containerd container"):
             yield from world.halfway(request)
         rooms.take_container(world, id_)
+        yield from _ask_plugins(world, container)
     except Exception as error:
         if not (isinstance(error, CRIError) and error.leaks):
             world.store.container_names.release(name, id_)
         raise
     world.store.add_container(container)
     world.move(container, Trigger.CREATE)
+    yield from hooks.post_create_container(world, container)
     return pb.CreateContainerResponse(container_id=id_)
+
+
+def _ask_plugins(world: World, container: Container) -> Waits[None]:
+    try:
+        yield from hooks.create_container(world, container)
+    except BaseException:
+        rooms.release_container(world, container)
+        raise
 
 
 def _require_content(world: World, container: Container) -> None:
@@ -120,6 +131,7 @@ def stop_container(
     container = find_container(world, "StopContainer", request.container_id)
     if container is not None:
         yield from lifecycle.stop(world, container, request.timeout, world.halfway(request))
+        yield from hooks.stop_container(world, container)
     return pb.StopContainerResponse()
 
 
@@ -183,19 +195,23 @@ def update_container_resources(
     container = get_container(world, "UpdateContainerResources", request.container_id)
     if container.parent not in world.store.sandboxes:
         raise NotFoundError("not found")
+    updated = yield from hooks.update_container(world, container, request)
     if container.removing:
         raise CRIError(
             f'failed to update resources: container "{container.id}" is in removing state'
         )
-    before = container.resources
-    if request.HasField("linux"):
-        set_resources(world, container, creation.merge_resources(before, request.linux))
+    before = container.resources, container.reported
+    if updated is not None or request.HasField("linux"):
+        asked = updated or request.linux
+        set_resources(world, container, creation.merge_resources(before[0], asked))
     try:
         with world.locked(container):
             yield from world.halfway(request)
     except CRIError:
-        set_resources(world, container, before)
+        set_resources(world, container, before[0])
+        container.reported = before[1]
         raise
+    yield from hooks.post_update_container(world, container)
     return pb.UpdateContainerResourcesResponse()
 
 

@@ -211,6 +211,7 @@ def update_pod_sandbox_resources(
 ) -> Waits[pb.UpdatePodSandboxResourcesResponse]:
     """Replace both; visible in PodSandboxStatus.info alone."""
     sandbox = get_sandbox(world, "UpdatePodSandboxResources", request.pod_sandbox_id)
+    yield from hooks.update_pod_sandbox(world, sandbox, request)
     before = sandbox.overhead, sandbox.resources
     sandbox.overhead = request.overhead if request.HasField("overhead") else None
     sandbox.resources = request.resources if request.HasField("resources") else None
@@ -220,4 +221,5 @@ def update_pod_sandbox_resources(
         sandbox.overhead, sandbox.resources = before
         raise
     check_pod_memory(world, sandbox)
+    yield from hooks.post_update_pod_sandbox(world, sandbox)
     return pb.UpdatePodSandboxResourcesResponse()

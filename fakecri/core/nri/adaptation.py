@@ -94,6 +94,19 @@ class Adaptation:
         for seat in tuple(self.seats):
             self.close(seat)
 
+    def update_containers(
+        self, _plugin: Plugin, request: nri.UpdateContainersRequest
+    ) -> Future[nri.UpdateContainersResponse]:
+        """Do what a plugin wants of itself, when it is nobody's turn.
+
+        The future fails with NRIError where some of it cannot be.
+        """
+        from fakecri.core.nri.updating import update_unasked  # noqa: PLC0415  # likewise
+
+        task = Task(self._scheduler, update_unasked(self._world, request))
+        task.step()
+        return task
+
     # Asking.
 
     def tell(self, method: str, request: Message) -> Waits[None]:

@@ -7,7 +7,7 @@ from fakecri.api import nri_pb2 as nri
 
 Spec = Mapping[str, Any]
 
-_HOOKS = {  # field of the message: name in the spec
+HOOKS = {  # field of the message: name in the spec
     "prestart": "prestart",
     "create_runtime": "createRuntime",
     "create_container": "createContainer",
@@ -57,7 +57,7 @@ def devices_of(spec: Iterable[Spec]) -> list[nri.LinuxDevice]:
 def hooks_of(spec: Spec) -> nri.Hooks:
     """Return the hooks: programs that a low-level runtime runs, not those of plugins."""
     hooks = nri.Hooks()
-    for field, name in _HOOKS.items():
+    for field, name in HOOKS.items():
         for each in spec.get(name, ()):
             hook = getattr(hooks, field).add(
                 path=each["path"], args=each.get("args", ()), env=each.get("env", ())

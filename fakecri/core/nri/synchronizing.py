@@ -6,8 +6,9 @@ from fakecri.api import nri_pb2 as nri
 from fakecri.core.nri.adaptation import NRI_VERSION, Seat
 from fakecri.core.nri.contents import container_message, pod_message
 from fakecri.core.nri.plugins import ALL_EVENTS, NRIError, OversizedRequest, Plugin, PluginGone
+from fakecri.core.nri.updating import apply_updates
 from fakecri.core.scheduler import Waits
-from fakecri.core.states import ContainerState, SandboxState
+from fakecri.core.states import ContainerState, SandboxState, Told
 from fakecri.core.world import World
 from fakecri.errors import Code
 
@@ -62,8 +63,9 @@ def _synchronize(world: World, taken: Seat) -> Waits[None]:
     for container in world.store.containers:
         if container.state in _LISTED:
             containers.append(container_message(world, container))
-            container.stop_told = False
-    yield from _send(world, taken, pods, containers)
+            container.told = Told.BEGUN
+    response = yield from _send(world, taken, pods, containers)
+    yield from apply_updates(world, response.update)
 
 
 def _is_known(state: SandboxState) -> bool:

@@ -55,7 +55,7 @@ def cgroup_root(kernel: Kernel) -> Node:
         "memory.swap.current": lambda: f"{kernel.usage.levels.swap_bytes}\n",
         "memory.swap.max": lambda: _swap_max(kernel),
         "pids.current": lambda: f"{len(kernel.system.processes)}\n",
-        "pids.max": lambda: _unified(kernel, "pids.max", "max"),
+        "pids.max": lambda: _unified(kernel, "pids.max", _most_processes(kernel)),
     }
     return Folder(folder_of(texts), 0o755)
 
@@ -66,6 +66,12 @@ def _limits(kernel: Kernel) -> Limits:
 
 def _unified(kernel: Kernel, name: str, otherwise: str) -> str:
     return f"{kernel.container.resources.unified.get(name, otherwise)}\n"
+
+
+def _most_processes(kernel: Kernel) -> str:
+    adjustment = kernel.container.adjustment
+    limit = adjustment.linux.resources.pids.limit if adjustment else 0
+    return str(limit) if limit > 0 else "max"
 
 
 def _processes(kernel: Kernel) -> str:

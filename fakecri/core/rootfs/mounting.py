@@ -10,7 +10,7 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.disk import Account
 from fakecri.core.executables import quoted
 from fakecri.core.oci_mounts import container_mounts
-from fakecri.core.oci_parts import device, host_devices
+from fakecri.core.oci_spec import container_devices
 from fakecri.core.paths import go_error_text, path_error
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
@@ -34,6 +34,9 @@ _RUNC = Who(capabilities=frozenset({"CAP_DAC_OVERRIDE"}))
 _UPPER_INODES = 1 << 20
 _LAYER_DEVICE, _FIRST_DEVICE = 50, 51
 _MOUNT_OPTIONS = frozenset({"nosuid", "noexec", "nodev", "relatime", "strictatime"})
+_NOTHING: dict[str, Any] = {"source": "", "destination": "/", "type": "", "options": []}
+_BINDS = {"bind", "rbind"}
+_DEVICE_KINDS = {"b": "block", "p": "fifo"}
 _MAKERS: dict[str, Callable[[Filesystem], Node]] = {
     "tmpfs": dev_tree,
     "devpts": pts_tree,
@@ -66,7 +69,7 @@ class SetUp:
         mounts.add(root)
         for number, row in enumerate(container_mounts(world.profile, container), _FIRST_DEVICE):
             # The spec leaves out what is empty; to runc that is the root itself.
-            self._mount(mounts, {"source": "", "destination": "/", **row}, number)
+            self._mount(mounts, _NOTHING | row, number)
         self._add_devices(mounts)
         security = container.config.linux.security_context
         _cover(mounts, security)
@@ -79,24 +82,22 @@ class SetUp:
         return mounts
 
     def _add_devices(self, mounts: Mounts) -> None:
-        config = self.container.config
-        asked = [device(each) for each in config.devices]
-        privileged = config.linux.security_context.privileged
-        for each in host_devices() if privileged else asked:
+        for each in container_devices(self.container):
             path = posixpath.normpath(each["path"])
             make_directories(mounts, posixpath.dirname(path))
             place = Walk(mounts, _RUNC, None).find(path)
             if place.node is None:
                 numbers = (each["major"], each["minor"])
-                mode = each["fileMode"]
-                made = Made("char", mode, each["uid"], each["gid"], rdev=numbers)
+                kind = _DEVICE_KINDS.get(each["type"], "char")
+                mode, uid, gid = each.get("fileMode", 0), each.get("uid", 0), each.get("gid", 0)
+                made = Made(kind, mode, uid, gid, rdev=numbers)
                 make(place, made, _RUNC, path)
 
     def _mount(self, mounts: Mounts, row: dict[str, Any], number: int) -> None:
-        if row["type"] == "bind":
+        if row["type"] == "bind" or not _BINDS.isdisjoint(row["options"]):
             self._bind(mounts, row)
             return
-        root = self._root(row["type"], number, mounts)
+        root = self._root(row["type"], row["destination"], number, mounts)
         if root is None:
             return
         place = _mount_point(mounts, row["destination"], "dir")
@@ -126,7 +127,7 @@ class SetUp:
         return found.copied(upper)
 
     def _root(
-        self, kind: str, number: int, mounts: Mounts
+        self, kind: str, destination: str, number: int, mounts: Mounts
     ) -> Callable[[Process | None], Node] | None:
         """Return what is at the root of a file system of a kind; None: of none that we know."""
         kernel = Kernel(self.world, self.container, mounts)
@@ -139,6 +140,8 @@ class SetUp:
         maker = _MAKERS.get(kind)
         if maker is None:
             return None
+        if kind == "tmpfs" and destination != "/dev":
+            maker = Directory
         node = maker(Filesystem(number, self.world.clock.wall_ns))
         return lambda _: node
 

@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Callable
 
+from fakecri.api import nri_pb2 as nri
 from fakecri.core.capabilities import capability_mask
 from fakecri.core.pipes import Stdin
 from fakecri.core.processes import Process
@@ -16,23 +17,24 @@ from fakecri.core.terminals import terminal_of
 
 _COMM_BYTES = 15
 _TICKS = 100
-_LIMITS = (  # name, soft, hard, unit
-    ("Max cpu time", "unlimited", "unlimited", "seconds"),
-    ("Max file size", "unlimited", "unlimited", "bytes"),
-    ("Max data size", "unlimited", "unlimited", "bytes"),
-    ("Max stack size", "8388608", "unlimited", "bytes"),
-    ("Max core file size", "unlimited", "unlimited", "bytes"),
-    ("Max resident set", "unlimited", "unlimited", "bytes"),
-    ("Max processes", "unlimited", "unlimited", "processes"),
-    ("Max open files", "1048576", "1048576", "files"),
-    ("Max locked memory", "8388608", "8388608", "bytes"),
-    ("Max address space", "unlimited", "unlimited", "bytes"),
-    ("Max file locks", "unlimited", "unlimited", "locks"),
-    ("Max pending signals", "127434", "127434", "signals"),
-    ("Max msgqueue size", "819200", "819200", "bytes"),
-    ("Max nice priority", "0", "0", ""),
-    ("Max realtime priority", "0", "0", ""),
-    ("Max realtime timeout", "unlimited", "unlimited", "us"),
+_UNLIMITED = 2**64 - 1
+_LIMITS = (  # of the system call, name, soft, hard, unit
+    ("CPU", "Max cpu time", "unlimited", "unlimited", "seconds"),
+    ("FSIZE", "Max file size", "unlimited", "unlimited", "bytes"),
+    ("DATA", "Max data size", "unlimited", "unlimited", "bytes"),
+    ("STACK", "Max stack size", "8388608", "unlimited", "bytes"),
+    ("CORE", "Max core file size", "unlimited", "unlimited", "bytes"),
+    ("RSS", "Max resident set", "unlimited", "unlimited", "bytes"),
+    ("NPROC", "Max processes", "unlimited", "unlimited", "processes"),
+    ("NOFILE", "Max open files", "1048576", "1048576", "files"),
+    ("MEMLOCK", "Max locked memory", "8388608", "8388608", "bytes"),
+    ("AS", "Max address space", "unlimited", "unlimited", "bytes"),
+    ("LOCKS", "Max file locks", "unlimited", "unlimited", "locks"),
+    ("SIGPENDING", "Max pending signals", "127434", "127434", "signals"),
+    ("MSGQUEUE", "Max msgqueue size", "819200", "819200", "bytes"),
+    ("NICE", "Max nice priority", "0", "0", ""),
+    ("RTPRIO", "Max realtime priority", "0", "0", ""),
+    ("RTTIME", "Max realtime timeout", "unlimited", "unlimited", "us"),
 )
 
 
@@ -53,7 +55,7 @@ class ProcessFolder:
             "cmdline": self.cmdline,
             "comm": lambda: f"{self.comm}\n",
             "gid_map": lambda: self.id_map("gid"),
-            "limits": _limits,
+            "limits": lambda: _limits(self.kernel.container.adjustment),
             "mountinfo": lambda: mount_tables.mountinfo(self.kernel.mounts),
             "mounts": lambda: mount_tables.mounts(self.kernel.mounts),
             "oom_score": lambda: "0\n",
@@ -124,6 +126,9 @@ class ProcessFolder:
     def cgroup(self) -> str:
         if not self.kernel.security.privileged:
             return "0::/\n"
+        adjustment = self.kernel.container.adjustment
+        if adjustment is not None and adjustment.linux.cgroups_path:
+            return f"0::/{adjustment.linux.cgroups_path.strip('/')}\n"
         parent = self.kernel.container.sandbox_config.linux.cgroup_parent or "/k8s.io"
         return f"0::/{parent.strip('/')}/{self.kernel.container.id}\n"
 
@@ -218,8 +223,19 @@ class ProcessFolder:
         }
 
 
-def _limits() -> str:
-    rows = [("Limit", "Soft Limit", "Hard Limit", "Units"), *_LIMITS]
+def _limits(adjustment: nri.ContainerAdjustment | None) -> str:
+    """Return the limits; the last one of a kind that plugins of NRI have set holds."""
+    own = {each.type: each for each in adjustment.rlimits} if adjustment else {}
+    rows = [("Limit", "Soft Limit", "Hard Limit", "Units")]
+    for kind, name, soft, hard, unit in _LIMITS:
+        found = own.get(f"RLIMIT_{kind}")
+        if found is not None:
+            soft, hard = (_limit(each) for each in (found.soft, found.hard))  # noqa: PLW2901
+        rows.append((name, soft, hard, unit))
     return "".join(
         f"{name:<25} {soft:<20} {hard:<20} {unit:<10}\n" for name, soft, hard, unit in rows
     )
+
+
+def _limit(number: int) -> str:
+    return "unlimited" if number == _UNLIMITED else str(number)
