@@ -12,9 +12,19 @@ DEFAULT = "containerd-2"
 UPSTREAM = "upstream"
 """What the header of a recording says where another runtime answered."""
 
+_CONTAINERD_1_6: Mapping[str, Any] = {
+    "runtime_version": "1.6.20",
+    # Of Debian 12, whose answers tell it: RuntimeConfig is an unknown method, events are not.
+    "api_level": "1.25",
+    "unimplemented": ("CheckpointContainer", "GetContainerEvents"),
+    "tells_volume_images": False,
+}
+
 _ROWS: Mapping[str, Mapping[str, Any]] = {
     "containerd-1.7": {"runtime_version": "1.7.28", "tells_volume_images": False},
-    "containerd-1.6": {"runtime_version": "1.6.20", "tells_volume_images": False},
+    "containerd-1.6": _CONTAINERD_1_6,
+    # Of the time of Kubernetes 1.24: no events, no metrics, nothing that came after them.
+    "old": {**_CONTAINERD_1_6, "runtime_version": "1.6.6", "api_level": "1.24"},
 }
 """Of each personality but the default, the traits that differ from the default's."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from google.protobuf.message import Message
 
+from fakecri.api import runtime_pb2 as pb
 from fakecri.core import touched
 from fakecri.core.faults import acts
 from fakecri.core.recorder import CAUSES, CallRecord
@@ -15,7 +16,7 @@ from fakecri.core.registry import HANDLERS
 from fakecri.core.scheduler import Task, Waits
 from fakecri.core.world import World
 from fakecri.errors import CancelledError, Code, CRIError
-from fakecri.rpcs import Rpc
+from fakecri.rpcs import OLD_PACKAGE, Rpc
 
 if TYPE_CHECKING:
     from fakecri.core.faults.rules import Action
@@ -290,6 +291,8 @@ def handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[M
     """Have a call answered by the handler of this world; messages of a stream go to `send`."""
     if world.level is not None:
         world.level.contract(call.path).require(call.rpc)
+    if call.rpc.name in world.profile.unimplemented:
+        raise CRIError(f"method {call.rpc.name} not implemented", Code.UNIMPLEMENTED)
     if world.outage is not None and not world.outage.is_down:
         raise CRIError("server is not initialized yet: unavailable", Code.UNAVAILABLE)
     if world.locks:
@@ -301,4 +304,6 @@ def handle(world: World, call: Call, send: Callable[[Message], None]) -> Waits[M
         answer = handler(world, call.request)
     if isinstance(answer, Generator):
         answer = yield from answer
+    if isinstance(answer, pb.VersionResponse) and call.path.startswith(f"/{OLD_PACKAGE}."):
+        answer.runtime_api_version = "v1alpha2"  # as containerd 1.6 names what it was asked under
     return answer  # type: ignore[no-any-return]  # @handles has checked the type

@@ -49,6 +49,8 @@ class Profile:
     """The Kubernetes minor whose API it speaks; empty: all that there is (docs/levels.md)."""
     v1alpha2: bool | None = None
     """Whether that is spoken as well; None: where the API of its level had it."""
+    unimplemented: tuple[str, ...] = ()
+    """RPCs that its API has, and it does not: UNIMPLEMENTED, under both names of the API."""
     root: str = "/var/lib/containerd"
     state: str = "/run/containerd"
 

@@ -59,7 +59,8 @@ def test_v1alpha2_is_served_until_its_end(level: str) -> None:
     with dialled(level) as channel:
         call = method(channel, f"/{OLD}.RuntimeService/Version")
         if level == "1.25":
-            assert pb.VersionResponse.FromString(call(b"")).runtime_name == "containerd"
+            answer = pb.VersionResponse.FromString(call(b""))
+            assert (answer.runtime_name, answer.runtime_api_version) == ("containerd", "v1alpha2")
         else:
             with raises_status(
                 grpc.StatusCode.UNIMPLEMENTED, f"unknown service {OLD}.RuntimeService"
