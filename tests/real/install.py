@@ -30,7 +30,7 @@ COMMAND = "python tests/real/install.py"
 
 CRI_TOOLS = "sigs.k8s.io/cri-tools"
 CRI_TOOLS_VERSION = "v1.36.0"
-CRI_TOOLS_LATER = "v1.37.0"  # its critest has specs of metrics, image volumes and NRI as well
+CRI_TOOLS_LATER = "v1.37.0"  # it tests metrics, image volumes, NRI and traces as well
 CRI_TOOLS_OLD = "v1.30.0"  # the oldest that is to be had
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -77,6 +77,7 @@ PROGRAMS = {
     "crictl": Program("./cmd/crictl", ("build",)),
     "critest": Program("./cmd/critest", _TEST),
     "crictl-tests": Program("./test/e2e", _TEST),
+    "crictl-tests-later": Program("./test/e2e", _TEST, CRI_TOOLS_LATER),
     "critest-later": Program("./cmd/critest", _TEST, CRI_TOOLS_LATER),
     "crictl-old": Program(
         "./cmd/crictl",

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from tests.conformance import PASSED, UNKNOWN, Cell, Outcome, Spec, Table
 from tests.control.processes import serving
+from tests.real import install
 from tests.real.namespaces import namespaces
-from tests.real.suites import Run, critest
+from tests.real.suites import Run, crictl_tests, critest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,8 +44,8 @@ SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
 }
 SUITES: dict[str, Callable[[Subject, Path], Run]] = {
     "critest": lambda subject, home: critest(*subject, home, *NO_APPARMOR),
+    "crictl": lambda subject, home: crictl_tests(*subject, home),
 }
-VERSIONS = {"critest": "v1.37.0", "crictl": "v1.36.0"}
 
 
 def measured(suite: str, column: str) -> Run:
@@ -80,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("column", choices=SUBJECTS)
     given = parser.parse_args(arguments)
     run = measured(given.suite, given.column)
-    filled(Table.read(given.suite), given.column, run.outcomes, VERSIONS[given.suite]).write()
+    filled(Table.read(given.suite), given.column, run.outcomes, install.CRI_TOOLS_LATER).write()
     for name, outcome in run.outcomes.items():
         if outcome.verdict != PASSED:
             sys.stdout.write(f"{outcome.verdict} {name}: {outcome.message}\n")

@@ -47,17 +47,24 @@ def critest(
     return _run([*inside, program, "-runtime-endpoint", endpoint, *options], home)
 
 
-def crictl_tests(endpoint: str, home: Path) -> Run:
-    """Run the tests of crictl."""
-    paths = ("-crictl-binary-path", _program("crictl"))
-    return _run([_program("crictl-tests"), *paths, "-crictl-runtime-endpoint", endpoint], home)
+def crictl_tests(inside: Sequence[str], endpoint: str, home: Path, suffix: str = "-later") -> Run:
+    """Run the tests of crictl on the crictl of their version; `suffix` is that of the programs."""
+    program, crictl = _program(f"crictl-tests{suffix}"), _program(f"crictl{suffix}")
+    paths = ("-crictl-binary-path", crictl, "-crictl-runtime-endpoint", endpoint)
+    return _run([*inside, program, *paths], home)
 
 
 def _run(command: Sequence[str], home: Path) -> Run:
     scratch, report, junit = home / "tmp", home / "report.json", home / "junit.xml"
     scratch.mkdir()
     ginkgo = _program("ginkgo").rpartition("/")[0]
-    environment = {"TMPDIR": str(scratch), "PATH": f"{ginkgo}:{os.environ['PATH']}"}
+    configuration = home / "crictl.yaml"
+    configuration.touch()
+    environment = {
+        "TMPDIR": str(scratch),
+        "PATH": f"{ginkgo}:{os.environ['PATH']}",
+        "CRI_CONFIG_FILE": str(configuration),  # else crictl says that it has none
+    }
     reports = ("-ginkgo.json-report", str(report), "-ginkgo.junit-report", str(junit))
     done = subprocess.run(
         [*command, *REPRODUCIBLE, *reports],
