@@ -64,6 +64,10 @@ class Spec:
         """Whether it is one of those that say pass or fail; the others measure."""
         return BENCHMARK not in self.name
 
+    def passes(self, column: str) -> bool:
+        """Whether it passes with a runtime."""
+        return self.cells[column].verdict == PASSED
+
 
 @dataclass
 class Table:

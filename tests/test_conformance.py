@@ -5,6 +5,7 @@ import pytest
 from tests.conformance import FIXTURES, PASSED, Cell, Outcome, Spec, Table, differences, reasons
 
 CRITEST = Table.read("critest")
+CRICTL = Table.read("crictl")
 SPEC = Spec("a pod stops", "v1", {"here": Cell(PASSED)})
 KNOWN_GAP = Spec("a pod flies", "v1", {"here": Cell("skip", "wings")})
 
@@ -21,24 +22,30 @@ def test_critest_had_20_specs_less_a_version_before() -> None:
 
 
 def test_every_spec_of_conformance_passes() -> None:
-    missed = [s.name for s in CRITEST.specs if s.is_conformance and not passes(s)]
+    missed = [s.name for s in CRITEST.specs if s.is_conformance and not s.passes("containerd-2")]
     assert missed == []
-
-
-def passes(spec: Spec, column: str = "containerd-2") -> bool:
-    return spec.cells[column].verdict == PASSED
 
 
 def test_what_does_not_pass_has_a_reason_and_what_passes_has_none() -> None:
     known = reasons()
-    cells = [cell for spec in CRITEST.specs for cell in spec.cells.values()]
+    specs = [*CRITEST.specs, *CRICTL.specs]
+    cells = [cell for spec in specs for cell in spec.cells.values()]
     assert [cell for cell in cells if (cell.verdict == PASSED) == bool(cell.reason)] == []
     assert {cell.reason for cell in cells} - {""} == known.keys()
     assert {cell.verdict for cell in cells} == {PASSED, "fail", "skip"}
 
 
-def test_a_table_is_stored_as_it_is_written() -> None:
-    assert str(CRITEST) == (FIXTURES / "critest.tsv").read_text()
+@pytest.mark.parametrize("table", [CRITEST, CRICTL], ids=lambda table: table.suite)
+def test_a_table_is_stored_as_it_is_written(table: Table) -> None:
+    assert str(table) == (FIXTURES / f"{table.suite}.tsv").read_text()
+
+
+def test_crictl_has_35_tests_and_three_of_them_are_new() -> None:
+    assert (len(CRICTL.of("v1.37.0")), len(CRICTL.of("v1.36.0"))) == (35, 32)
+
+
+def test_the_fake_of_go_passes_10_of_the_99_specs_that_it_does_not_skip() -> None:
+    assert [CRITEST.count("go-fake", each) for each in ("pass", "fail")] == [10, 89]
 
 
 def test_a_run_that_is_as_expected_has_no_differences() -> None:

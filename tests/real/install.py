@@ -32,6 +32,7 @@ CRI_TOOLS = "sigs.k8s.io/cri-tools"
 CRI_TOOLS_VERSION = "v1.36.0"
 CRI_TOOLS_LATER = "v1.37.0"  # it tests metrics, image volumes, NRI and traces as well
 CRI_TOOLS_OLD = "v1.30.0"  # the oldest that is to be had
+CRI_CLIENT_VERSION = "v0.36.0"
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -65,6 +66,8 @@ class Program:
     module: str = CRI_TOOLS
     variable: str = f"{CRI_TOOLS}/pkg/version.Version"
     """The one that holds its version."""
+    source: Path | None = None
+    """Where the module is, if it is one of ours."""
 
     @property
     def stamp(self) -> str:
@@ -91,6 +94,9 @@ PROGRAMS = {
     ),
     # critest runs the one it finds on PATH, by this name.
     "ginkgo": Program("github.com/onsi/ginkgo/v2/ginkgo", ("build",), CRI_TOOLS_LATER),
+    "gofake": Program(
+        ".", ("build",), CRI_CLIENT_VERSION, source=Path(__file__).parent / "go" / "gofake"
+    ),
 }
 ON_PATH = ("crictl", "critest")
 """Those that say their version and may be there already; of others, their directory tells it."""
@@ -199,7 +205,7 @@ def _go_build(go: str, program: Program, place: Path) -> None:
         check=True,
         capture_output=True,
         text=True,
-        cwd=_go_source(go, program),
+        cwd=program.source or _go_source(go, program),
     )
 
 

@@ -10,6 +10,7 @@ it is committed.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -39,8 +40,27 @@ def fakecri(home: Path, *options: str) -> Iterator[Subject]:
 
 
 NO_APPARMOR = ("-ginkgo.skip", "AppArmor")  # a host that has it would try them
+
+
+@contextmanager
+def go_fake(home: Path) -> Iterator[Subject]:
+    """Serve the fake of k8s.io/cri-api."""
+    program, endpoint = install.find("gofake").path, f"unix://{home}/gofake.sock"
+    assert program is not None
+    with (
+        namespaces() as inside,
+        subprocess.Popen(
+            [*inside, program, endpoint], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as served,
+    ):
+        assert served.stdout is not None
+        assert served.stdout.readline() == "ready\n"
+        yield inside, endpoint  # it ends when its standard input is closed
+
+
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
     "containerd-2": fakecri,
+    "go-fake": go_fake,
 }
 SUITES: dict[str, Callable[[Subject, Path], Run]] = {
     "critest": lambda subject, home: critest(*subject, home, *NO_APPARMOR),

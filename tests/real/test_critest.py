@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance import PASSED, Table, differences
 from tests.real import install, namespaces
-from tests.real.measure import NO_APPARMOR, fakecri
+from tests.real.measure import NO_APPARMOR, fakecri, go_fake
 from tests.real.suites import critest
 from tests.requirements import skip_for
 
@@ -75,6 +75,15 @@ def test_every_spec_is_as_expected_with_other_images(home: Path) -> None:
     images = home / "images.yaml"
     images.write_text(OTHER_IMAGES)
     assert_as_expected(run(home, *NO_APPARMOR, "-test-images-file", str(images)))
+
+
+def test_the_fake_of_go_passes_what_is_stored_of_it(home: Path) -> None:
+    skip_for(install.missing("gofake"))
+    with go_fake(home) as subject:  # the others wait, for minutes in all
+        done = critest(*subject, home, "-ginkgo.focus", "Idempotence|Runtime info|running PodSand")
+    passed = {name for name, outcome in done.outcomes.items() if outcome.verdict == PASSED}
+    assert len(passed) == 7
+    assert passed <= {spec.name for spec in TABLE.specs if spec.passes("go-fake")}
 
 
 def test_every_spec_of_streaming_passes_over_websockets(home: Path) -> None:
