@@ -116,7 +116,8 @@ def _files(contract: Contract) -> tuple[FileDescriptorProto, ...]:
 
 def _of_level(level: Level) -> list[FileDescriptorProto]:
     old = level.v1alpha2
-    return [level.v1.file, *([_renamed(old.file, OLD_PACKAGE)] if old is not None else ())]
+    described = [_renamed(old.described, OLD_PACKAGE)] if old is not None else []
+    return [level.v1.described, *described]
 
 
 def _whole(contract: FileDescriptor) -> list[FileDescriptorProto]:

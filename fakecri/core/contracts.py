@@ -4,7 +4,7 @@ Methods and fields that are not known are left out, and so are the messages and 
 speaks of any more.
 """
 
-from collections.abc import Callable, Mapping, MutableSequence
+from collections.abc import Callable, Container, Mapping, MutableSequence
 from functools import cached_property
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
+    FieldDescriptorProto,
     FileDescriptorProto,
 )
 from google.protobuf.descriptor_pool import DescriptorPool
@@ -28,13 +29,25 @@ Known: TypeAlias = Callable[[str], bool]
 class Contract:
     """What a runtime knows of one package."""
 
-    def __init__(self, package: str, known: Known) -> None:
+    def __init__(self, package: str, known: Known, texts: Container[str] = ()) -> None:
+        """`texts`: the fields that were texts and are bytes now, which the wire does not show."""
         self.package = package
+        self._texts = texts
         self.file = _less(known)
         """As a proto file, of `runtime.v1` whatever the package is called."""
         self.methods = frozenset(
             method.name for service in self.file.service for method in service.method
         )
+
+    @property
+    def described(self) -> FileDescriptorProto:
+        """The file as it was written then."""
+        file = FileDescriptorProto.FromString(self.file.SerializeToString())
+        for message in file.message_type:
+            for field in message.field:
+                if f"{message.name}.{field.name}" in self._texts:
+                    field.type = FieldDescriptorProto.TYPE_STRING
+        return file
 
     def cut(self, message: Message) -> Message:
         """Return a message without the fields that are not known; the message stays as it is."""

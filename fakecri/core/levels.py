@@ -15,6 +15,7 @@ LAST_WITH_V1ALPHA2 = 25
 """The last minor whose API had it; from the next one on, no kubelet spoke it."""
 
 _FIRST = 20
+_LAST_WITH_TEXTS, _TEXTS = 36, ("KeyValue.value",)
 _LAST = int(VERSION.partition(".")[2])
 
 LEVELS: Mapping[str, int] = {f"1.{minor}": minor for minor in range(_FIRST, _LAST + 1)}
@@ -27,11 +28,12 @@ class Level:
     def __init__(self, name: str, *, v1alpha2: bool) -> None:
         minor = LEVELS[name]
         self.name = name
-        self.v1 = Contract(PACKAGE, lambda each: ages()[each].since <= minor)
+        texts = _TEXTS if minor <= _LAST_WITH_TEXTS else ()
+        self.v1 = Contract(PACKAGE, lambda each: ages()[each].since <= minor, texts)
         self.v1alpha2: Contract | None = None
         """None: it speaks v1 alone."""
         if v1alpha2:
-            self.v1alpha2 = Contract(OLD_PACKAGE, lambda each: _is_old(each, minor))
+            self.v1alpha2 = Contract(OLD_PACKAGE, lambda each: _is_old(each, minor), texts)
 
     def contract(self, path: str) -> Contract:
         """Return the contract that a method's path is of: `/runtime.v1.ImageService/ListImages`."""
