@@ -7,12 +7,21 @@ and exit status 2.
 import sys
 from collections.abc import Sequence
 
-from fakecri.cli import controlling, diffing, drawing, driving, proxying, replaying, serving
+from fakecri.cli import (
+    controlling,
+    diffing,
+    drawing,
+    driving,
+    proxying,
+    replaying,
+    serving,
+    verifying,
+)
 from fakecri.cli.commands import Parser
 from fakecri.errors import UsageError
 from fakecri.version import own_version
 
-_COMMANDS = (serving, controlling, proxying, replaying, driving, diffing, drawing)
+_COMMANDS = (serving, controlling, proxying, replaying, driving, diffing, drawing, verifying)
 """Modules with a command, or a family of them, in the order of the help."""
 
 
