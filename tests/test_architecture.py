@@ -25,7 +25,7 @@ GRPC_ROOMS = {
     "stub.py",
     "verify",
 }
-# Real sockets have an event loop of their own; the events of two runtimes come while calls are made.
+# Real sockets have an event loop of their own; a runtime's events come while calls are made.
 THREAD_ROOMS = {"host.py", "loops.py", "network", "verify"}
 WALL_CLOCK_ROOMS = {"pace.py", "verify"}  # real runtimes take real time, and are waited for
 

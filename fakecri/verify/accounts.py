@@ -53,7 +53,7 @@ class Account:
         if isinstance(fields.get("info"), dict):
             fields["info"] = {key: _keys(each) for key, each in fields["info"].items()}
         if rpc in _MEASURED:
-            fields = _unmeasured(fields)
+            fields = {key: _unmeasured(each) for key, each in fields.items()}
         tree: Fields = self._said(masked(normalise(_ordered_times(fields), self.names)))
         for key in tree.keys() & listed:
             # Runtimes list in any order.

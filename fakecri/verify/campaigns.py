@@ -91,10 +91,9 @@ class Campaign:
             made = found[sequence.text] = self.differences(sequence)
             return made
 
-        def is_late(differed: bool) -> bool:
-            if differed and not since_s:
-                since_s.append(now_s())
-            return differed and now_s() > since_s[0] + SHRINKING_S
+        def is_late() -> bool:
+            since_s[:] = since_s or [now_s()]
+            return now_s() > since_s[0] + SHRINKING_S
 
         played, smallest = search(differences, start=seed, examples=examples, is_late=is_late)
         self.verdict.generated += played

@@ -5,17 +5,19 @@ waited for, and no call is made while another one goes on.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Flaky
 
 from fakecri.verify.comparing import Difference
 from fakecri.verify.sequences import Sequence, Step
+from fakecri.verify.shrinking import smallest
 
-_MOST = 12
+_FEWEST, _MOST = 5, 14
+_PLAINLY = 6
+_OFTEN = 3
+"""Hypothesis thinks of many a sequence again, which need not be played again."""
 _FOREVER = ["sleep", "300"]
 _SHORT = (
     ["true"],
@@ -61,23 +63,23 @@ class _Draft:
 
 
 def _spelled(names: list[str], default: str) -> list[str]:
-    """Return ways to say an id, the plain ones first."""
+    """Return ways to say an id: the plain ones first, and more often."""
     known = [f"<{each}>" for each in names] or [f"<{default}1>"]
-    return [*known, *(f"<{each}[:13]>" for each in names[:1]), "<nobody>", ""]
+    return [*known * _PLAINLY, *(f"<{each}[:13]>" for each in names[:1]), "<nobody>", ""]
 
 
 def _run_pod(draft: _Draft) -> None:
     # Two names, so that one is often taken.
     name = draft.one_of("p1", "p2")
     config = draft.one_of(
-        {},
+        *[{}] * _PLAINLY,
         {"metadata": {"attempt": 1}},
         {"labels": {"app": "web"}, "annotations": {"note": "a"}},
         {"linux": {"security_context": {"namespace_options": {"network": "NODE"}}}},
         {"hostname": "stage", "dns_config": {"servers": ["10.0.0.1"]}},
     )
     request = {"config": config} if config else {}
-    handler = draft.one_of("", "", "nosuch")
+    handler = draft.one_of(*[""] * _PLAINLY, "nosuch")
     draft.add("RunPodSandbox", request | ({"runtime_handler": handler} if handler else {}), name)
     if name not in draft.pods:
         draft.pods.append(name)
@@ -89,8 +91,7 @@ def _create(draft: _Draft) -> None:
     command = draft.one_of(*_SHORT) if name.startswith("e") else _FOREVER
     config: dict[str, Any] = {"command": command}
     config |= draft.one_of(
-        {},
-        {},
+        *[{}] * _PLAINLY,
         {"labels": {"app": "web"}},
         {"metadata": {"attempt": 1}},
         {"envs": [{"key": "A", "value": "Yg=="}], "working_dir": "/tmp"},  # noqa: S108  # in a container
@@ -104,7 +105,7 @@ def _create(draft: _Draft) -> None:
     draft.add("CreateContainer", {"pod_sandbox_id": draft.pod(), "config": config}, name)
     if name not in draft.containers:
         draft.containers.append(name)
-    if draft.one_of(True, False):
+    if draft.one_of(True, True, False):
         _start(draft, f"<{name}>")
 
 
@@ -199,13 +200,9 @@ def sequences(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Sequence:
     """Think of a sequence. It begins with a pod, since without one there is little to do."""
     draft = _Draft(draw)
     _run_pod(draft)
-    for kind in draw(st.lists(st.sampled_from(_WEIGHED), max_size=_MOST)):
+    for kind in draw(st.lists(st.sampled_from(_WEIGHED), min_size=_FEWEST, max_size=_MOST)):
         kind(draft)
     return Sequence("generated", tuple(draft.steps))
-
-
-class _Differs(Exception):  # noqa: N818  # it is what is looked for
-    """A sequence went differently."""
 
 
 def search(
@@ -213,50 +210,40 @@ def search(
     *,
     start: int,
     examples: int,
-    is_late: Callable[[bool], bool],
+    is_late: Callable[[], bool],
 ) -> tuple[int, Sequence | None]:
     """Play sequences until one goes differently; return how many were played, and the smallest.
 
-    `start` is the seed: the same one thinks of the same sequences. `is_late` is asked with whether
-    a difference was found before, and says whether the search for a smaller one has taken too long.
+    `start` is the seed: the same one thinks of the same sequences. `is_late` says whether the
+    search for a smaller one has taken too long.
     """
     known: dict[str, bool] = {}
-    smallest: list[Sequence] = []
-
-    def fails(sequence: Sequence) -> bool:
-        # Asked once each: a machine that hesitates makes no search for what is smaller flaky.
-        text = sequence.text
-        if text not in known:
-            known[text] = not is_late(bool(smallest)) and bool(differences(sequence))
-        if known[text]:
-            smallest[:] = [sequence]
-        return known[text]
+    found: list[Sequence] = []
 
     @seed(start)
     @settings(
-        max_examples=examples,
+        max_examples=examples * _OFTEN,
         database=None,
         deadline=None,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-        print_blob=False,
     )
     @given(sequences())
     def play(sequence: Sequence) -> None:
-        if fails(sequence):
-            raise _Differs
+        if found or len(known) >= examples or sequence.text in known:
+            return
+        known[sequence.text] = bool(differences(sequence))
+        if known[sequence.text]:
+            found.append(sequence)
 
-    with suppress(_Differs, Flaky):
-        play()
-    return len(known), _without_needless(smallest[0], fails) if smallest else None
+    play()
+    if not found:
+        return len(known), None
 
+    def fails(sequence: Sequence) -> bool:
+        text = sequence.text
+        if text not in known:
+            known[text] = not is_late() and bool(differences(sequence))
+        return known[text]
 
-def _without_needless(sequence: Sequence, fails: Callable[[Sequence], bool]) -> Sequence:
-    """Return a sequence without the steps that it fails without, too."""
-    for place in reversed(range(len(sequence.steps))):
-        steps = (*sequence.steps[:place], *sequence.steps[place + 1 :])
-        smaller = Sequence(sequence.name, steps)
-        if fails(smaller):
-            sequence = smaller
-    return sequence
+    return len(known), smallest(found[0], fails)
