@@ -115,13 +115,14 @@ def _unmeasured(value: Any) -> Any:
     if isinstance(value, dict):
         if value.keys() <= {"value"}:
             return "<n>"
-        return {
-            key: "<path>" if key == "mountpoint" else _unmeasured(each)
-            for key, each in value.items()
-        }
+        return {key: _SHOWN.get(key) or _unmeasured(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_unmeasured(each) for each in value]
+    # Times are what they are anywhere.
     return value
+
+
+_SHOWN = {"mountpoint": "<path>", "psi": "<n>", "timestamp": "<time>"}
 
 
 def _ordered_times(value: Any) -> Any:
