@@ -21,7 +21,7 @@ from tests.real.measure import SUBJECTS
 from tests.real.suites import Run, critest
 
 if TYPE_CHECKING:
-    from tests.real.measure import Subject
+    from tests.real.suites import Subject
 
 NAMES = ("pod", "container", "image_lifecycle", "image_listing")
 SAMPLES = 200
@@ -76,7 +76,7 @@ def benchmark(
         "-benchmarking-output-dir",
         str(measured),
     )
-    run = critest(*subject, home, "-benchmark", *where)
+    run = critest(subject, home, "-benchmark", *where)
     assert run.status == 0, run.output
     return run, [Benchmark.read(measured / f"{name}_benchmark_data.json") for name in NAMES]
 

@@ -21,22 +21,21 @@ from tests.conformance import PASSED, UNKNOWN, Cell, Outcome, Spec, Table
 from tests.control.processes import serving
 from tests.real import install
 from tests.real.namespaces import namespaces
-from tests.real.suites import Run, crictl_tests, critest
+from tests.real.suites import Run, Subject, crictl_tests, critest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-Subject = tuple[tuple[str, ...], str]
-"""The words that run a command where the runtime is, and its endpoint there."""
-
 
 @contextmanager
 def fakecri(home: Path, *options: str) -> Iterator[Subject]:
     """Serve the fake in namespaces of its own, whose IPC is the node's."""
+    plugins = f"{home}/nri.sock"
     node = ("--network", "loopback", "--host-mounts", str(home), "--host-mounts", "/proc")
-    with namespaces() as inside, serving(*node, *options, inside=inside) as served:
-        yield inside, served.endpoint
+    given = (*node, "--nri-socket", plugins, *options)
+    with namespaces() as inside, serving(*given, inside=inside) as served:
+        yield Subject(served.endpoint, inside, plugins)
 
 
 NO_APPARMOR = ("-ginkgo.skip", "AppArmor")  # a host that has it would try them
@@ -55,7 +54,7 @@ def go_fake(home: Path) -> Iterator[Subject]:
     ):
         assert served.stdout is not None
         assert served.stdout.readline() == "ready\n"
-        yield inside, endpoint  # it ends when its standard input is closed
+        yield Subject(endpoint, inside)  # it ends when its standard input is closed
 
 
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
@@ -63,8 +62,8 @@ SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
     "go-fake": go_fake,
 }
 SUITES: dict[str, Callable[[Subject, Path], Run]] = {
-    "critest": lambda subject, home: critest(*subject, home, *NO_APPARMOR),
-    "crictl": lambda subject, home: crictl_tests(*subject, home),
+    "critest": lambda subject, home: critest(subject, home, *NO_APPARMOR),
+    "crictl": crictl_tests,
 }
 
 

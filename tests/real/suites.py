@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUN_TIMEOUT_S = 300
+LATER = "critest-later"
 VERDICTS = {"passed": "pass", "skipped": "skip"}
 """The states of a spec that are not worse than to fail."""
 REPRODUCIBLE = ("-ginkgo.seed", "1", "-ginkgo.no-color", "-ginkgo.timeout", f"{RUN_TIMEOUT_S}s")
@@ -36,22 +37,27 @@ class Run:
         return sum(outcome.verdict == verdict for outcome in self.outcomes.values())
 
 
-def critest(
-    inside: Sequence[str], endpoint: str, home: Path, *options: str, name: str = "critest-later"
-) -> Run:
-    """Run critest; `inside` are the words that run a command where the runtime is.
+@dataclass(frozen=True)
+class Subject:
+    """A runtime: its endpoint, the words that run a command where it is, its socket for plugins."""
 
-    Its own files are below `home`, and so they are what containers mount.
-    """
-    program = _program(name)
-    return _run([*inside, program, "-runtime-endpoint", endpoint, *options], home)
+    endpoint: str
+    inside: Sequence[str] = ()
+    plugins: str = ""
 
 
-def crictl_tests(inside: Sequence[str], endpoint: str, home: Path, suffix: str = "-later") -> Run:
+def critest(subject: Subject, home: Path, *options: str, name: str = LATER) -> Run:
+    """Run critest, which has its files below `home`, and so they are what containers mount."""
+    plugins = ("-nri-socket", subject.plugins) if subject.plugins and name == LATER else ()
+    endpoint = ("-runtime-endpoint", subject.endpoint)
+    return _run([*subject.inside, _program(name), *endpoint, *plugins, *options], home)
+
+
+def crictl_tests(subject: Subject, home: Path, suffix: str = "-later") -> Run:
     """Run the tests of crictl on the crictl of their version; `suffix` is that of the programs."""
     program, crictl = _program(f"crictl-tests{suffix}"), _program(f"crictl{suffix}")
-    paths = ("-crictl-binary-path", crictl, "-crictl-runtime-endpoint", endpoint)
-    return _run([*inside, program, *paths], home)
+    paths = ("-crictl-binary-path", crictl, "-crictl-runtime-endpoint", subject.endpoint)
+    return _run([*subject.inside, program, *paths], home)
 
 
 def _run(command: Sequence[str], home: Path) -> Run:

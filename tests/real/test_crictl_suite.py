@@ -29,6 +29,6 @@ def test_every_test_of_crictl_is_as_expected(tmp_path: Path, suffix: str, versio
     tools = install.missing("ginkgo", "ip", f"crictl{suffix}", f"crictl-tests{suffix}")
     skip_for([*tools, *namespaces.obstacles()])
     with fakecri(tmp_path) as subject:
-        done = crictl_tests(*subject, tmp_path, suffix)
+        done = crictl_tests(subject, tmp_path, suffix)
     assert differences(TABLE.of(version), "containerd-2", done.outcomes) == [], done.output
     assert done.junit == {verdict: done.count(verdict) for verdict in done.junit}

@@ -50,7 +50,7 @@ def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 def run(home: Path, *options: str, name: str = "critest-later") -> Run:
     with fakecri(home) as subject:
-        return critest(*subject, home, *options, name=name)
+        return critest(subject, home, *options, name=name)
 
 
 def assert_as_expected(run: Run, version: str = "v1.37.0") -> None:
@@ -81,7 +81,7 @@ def test_every_spec_is_as_expected_with_other_images(home: Path) -> None:
 def test_the_fake_of_go_passes_what_is_stored_of_it(home: Path) -> None:
     skip_for(install.missing("gofake"))
     with go_fake(home) as subject:  # the others wait, for minutes in all
-        done = critest(*subject, home, "-ginkgo.focus", "|".join(QUICK))
+        done = critest(subject, home, "-ginkgo.focus", "|".join(QUICK))
     expected = [spec for spec in TABLE.specs if spec.name.startswith(QUICK)]
     told = {spec.name: done.outcomes[spec.name] for spec in expected}
     assert differences(expected, "go-fake", told) == [], done.output
