@@ -19,6 +19,10 @@ from fakecri.nri.service import Service
 MOST_BUFFERED = 65_536
 """Bytes that a connection may say before it is its turn."""
 
+WAY_NS = 100_000_000
+"""What the way of an answer takes of the time for it. A real runtime tells a plugin all the time
+that there is: where the plugin gives up at its end, it may be heard just before the end, or not."""
+
 PACKAGE = nri.DESCRIPTOR.package
 METHODS = nri.DESCRIPTOR.services_by_name["Plugin"].methods_by_name
 
@@ -83,7 +87,15 @@ class Connection:
         """What ends the wait for it to register, while that lasts."""
         self._client = Client(world.scheduler, lambda frame: self._send(PLUGIN, frame))
         service = Service(
-            {f"{PACKAGE}.Runtime": {"RegisterPlugin": (nri.RegisterPluginRequest, self._register)}},
+            {
+                f"{PACKAGE}.Runtime": {
+                    "RegisterPlugin": (nri.RegisterPluginRequest, self._register),
+                    "UpdateContainers": (
+                        nri.UpdateContainersRequest,
+                        lambda request: world.nri.update_containers(self, request),
+                    ),
+                }
+            },
             lambda frame: self._send(RUNTIME, frame),
         )
         self._demux = Demux(
@@ -155,7 +167,7 @@ class Connection:
         """Call a method of the plugin; return its response to come, or NRIError."""
         adaptation = self._world.nri
         response = getattr(nri, METHODS[method].output_type.name)
-        timeout_ns = adaptation.request_timeout_ns
+        timeout_ns = max(adaptation.request_timeout_ns - WAY_NS, 1)
         self._start_waiting()
         return self._client.call(f"/{PACKAGE}.Plugin/{method}", request, response, timeout_ns)
 
