@@ -1,8 +1,8 @@
 """What must hold of a world after every call, whatever came before."""
 
+from fakecri.core.clock import NO_TIME_NS
 from fakecri.core.disk import Room
 from fakecri.core.records import Container
-from fakecri.core.restarts import NO_TIME_NS
 from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.world import World
 

@@ -2,6 +2,9 @@
 
 from fakecri.core.scheduler import END_NS, Scheduler
 
+NO_TIME_NS = -6_795_364_578_871_345_152
+"""Go's zero time in nanoseconds, which is no number of them that means anything."""
+
 
 class WallClock:
     """What the wall shows. It goes with virtual time, unless it is set, or frozen."""

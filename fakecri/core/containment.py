@@ -21,6 +21,7 @@ from fakecri.core.security import Security, security_of
 from fakecri.core.system import PidNamespace, System
 from fakecri.core.usage import IDLE_BYTES, PAUSE
 from fakecri.core.world import World
+from fakecri.errors import CRIError, wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,9 @@ def _security(world: World, container: Container) -> Security:
 
 
 def _new_cgroup(world: World, container: Container) -> Cgroup:
-    if container.process is None or container.system is None:
-        raise RuntimeError("a container that was not started has no cgroup")
-    system = container.system
+    if container.system is None:
+        raise RuntimeError("a container that nothing was made of has no cgroup")
+    system, process = container.system, container.process
 
     def limit_bytes() -> int | None:
         return system.cgroup.limits.demand_bytes if system.cgroup else None
@@ -105,7 +106,7 @@ def _new_cgroup(world: World, container: Container) -> Cgroup:
     return Cgroup(
         world.scheduler,
         limits_of(container.resources, world.node),
-        started_ns=container.process.started_ns,
+        started_ns=process.started_ns if process else world.scheduler.now_ns,
         idle_bytes=IDLE_BYTES,
         check=check,
     )
@@ -133,6 +134,21 @@ def pod_limit_bytes(sandbox: Sandbox) -> int | None:
     if resources.memory_limit_in_bytes <= 0:
         return None
     return resources.memory_limit_in_bytes + max(0, overhead.memory_limit_in_bytes)
+
+
+def require_update(world: World, container: Container, asked: pb.LinuxContainerResources) -> None:
+    """Raise where CRI-O would not update: server/container_update_resources.go."""
+    if container.state not in world.profile.living:
+        raise CRIError(f"container {container.id} is not running or created state: stopped")
+    limit = asked.memory_limit_in_bytes
+    used = world.meters.read(container, world.scheduler.now_ns).levels.memory_bytes
+    with wrapped("memory validation failed"):
+        if limit < 0:
+            raise CRIError(f"invalid memory limit: {limit} bytes (cannot be negative)")
+        if 0 < limit < used:
+            raise CRIError(
+                f"cannot decrease memory limit to {limit} bytes: current usage is {used} bytes"
+            )
 
 
 def set_resources(

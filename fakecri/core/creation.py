@@ -6,7 +6,8 @@ Source: spec lifecycle 8 and 12.3. The order of the checks is the order of conta
 import errno
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 
 from google.protobuf.text_format import MessageToString
@@ -21,7 +22,7 @@ from fakecri.core.image_store import AmbiguousDigest, StoredImage
 from fakecri.core.node import NODE_NAME
 from fakecri.core.paths import go_error_text
 from fakecri.core.processes import ProcessSpec, User
-from fakecri.core.profiles import ImageLookup
+from fakecri.core.profiles import ImageLookup, Profile
 from fakecri.core.records import Sandbox
 from fakecri.core.references import is_identifier, parse_reference
 from fakecri.core.rootfs.lookups import image_lookup
@@ -51,15 +52,57 @@ def require_ready(sandbox: Sandbox) -> None:
         raise CRIError(f'sandbox container "{sandbox.id}" is not running')
 
 
-def require_short_labels(labels: Mapping[str, str], prefix: str) -> None:
-    """Raise where containerd's metadata store would refuse a label."""
+def framed(profile: Profile, text: str) -> AbstractContextManager[None]:
+    """Put `text: ` before errors that pass, unless the runtime tells them as they are."""
+    return nullcontext() if profile.plain_creation else wrapped(text)
+
+
+def require_short_labels(profile: Profile, labels: Mapping[str, str], prefix: str) -> None:
+    """Raise where a runtime's store would refuse a label."""
     for key in sorted(labels):
         total = len(key.encode()) + len(labels[key].encode())
+        if total > LABEL_LIMIT and profile.plain_creation:
+            raise CRIError(
+                f"label key and value greater than maximum size ({LABEL_LIMIT} bytes), "
+                f"key: {key[:10]}"
+            )
         if total > LABEL_LIMIT:
             raise InvalidError(
                 f"{prefix}: containers.Labels: label key and value length ({total} bytes) greater "
                 f"than maximum size ({LABEL_LIMIT} bytes), key: {key[:64]}: invalid argument"
             )
+
+
+def completed_pod(profile: Profile, config: pb.PodSandboxConfig) -> pb.PodSandboxConfig:
+    """Return a pod's config as it is kept.
+
+    With labels that a runtime adds, and without annotations that it does not allow.
+    """
+    if not (profile.adds_pod_labels or profile.dropped_annotations):
+        return config
+    kept = pb.PodSandboxConfig.FromString(config.SerializeToString())
+    metadata = config.metadata
+    own = {"name": metadata.name, "namespace": metadata.namespace, "uid": metadata.uid}
+    for key, value in own.items() if profile.adds_pod_labels else ():
+        label = f"io.kubernetes.pod.{key}"
+        if label not in kept.labels:
+            kept.labels[label] = value
+    _drop_annotations(profile, kept.annotations)
+    return kept
+
+
+def completed_container(profile: Profile, config: pb.ContainerConfig) -> pb.ContainerConfig:
+    """Return a container's config without annotations that a runtime does not allow."""
+    if not profile.dropped_annotations:
+        return config
+    kept = pb.ContainerConfig.FromString(config.SerializeToString())
+    _drop_annotations(profile, kept.annotations)
+    return kept
+
+
+def _drop_annotations(profile: Profile, annotations: MutableMapping[str, str]) -> None:
+    for key in [each for each in annotations if each.startswith(profile.dropped_annotations)]:
+        del annotations[key]
 
 
 def require_known_stop_signal(config: pb.ContainerConfig) -> None:
@@ -155,11 +198,18 @@ def _image_directory(content: ImageContent, sub_path: str, target: str) -> Node:
     return node
 
 
-def log_path(config: pb.ContainerConfig, sandbox_config: pb.PodSandboxConfig) -> str:
-    """Return where the log goes; empty: nowhere, unless both parts are given."""
-    if not (config.log_path and sandbox_config.log_directory):
+def log_path(profile: Profile, request: pb.CreateContainerRequest, id_: str) -> str:
+    """Return where the log goes; empty: nowhere, unless both parts are given.
+
+    A runtime with a root for logs has a place for every container.
+    """
+    directory, name = request.sandbox_config.log_directory, request.config.log_path
+    if profile.log_root:
+        directory = directory or f"{profile.log_root}/{request.pod_sandbox_id}"
+        name = name or f"{id_}.log"
+    if not (name and directory):
         return ""
-    path = posixpath.normpath(f"{sandbox_config.log_directory}/{config.log_path}")
+    path = posixpath.normpath(f"{directory}/{name}")
     return path[1:] if path.startswith("//") else path
 
 

@@ -42,8 +42,11 @@ class Subscriber:
 class EventQueue:
     """Gives each event to every subscriber, in one order."""
 
-    def __init__(self, scheduler: Scheduler, backlog_ns: int) -> None:
+    def __init__(self, scheduler: Scheduler, backlog_ns: int, *, slots: int = 0) -> None:
+        """`slots`: how many events are kept, for the very first subscriber; 0: all, for anyone."""
         self._scheduler = scheduler
+        self._slots = slots
+        self._was_heard = False
         self._backlog_ns = backlog_ns
         self._backlog: deque[tuple[int, bytes]] = deque()
         """When, and the event as on the wire: a tenth of what the message takes."""
@@ -52,6 +55,7 @@ class EventQueue:
     def subscribe(self) -> Subscriber:
         """Listen from now on; who comes when nobody listens gets the backlog first."""
         self._forget_old()
+        self._was_heard = True
         backlog = deque(pb.ContainerEventResponse.FromString(event) for _, event in self._backlog)
         self._backlog.clear()
         subscriber = Subscriber(self._scheduler, backlog)
@@ -60,7 +64,7 @@ class EventQueue:
 
     def publish(self, event: pb.ContainerEventResponse) -> None:
         """Send an event to all who listen, or keep it for who comes first."""
-        if not self._subscribers:
+        if not self._subscribers and self._has_slot():
             self._backlog.append((self._scheduler.now_ns, event.SerializeToString()))
             self._forget_old()
         for subscriber in self._subscribers:
@@ -68,11 +72,19 @@ class EventQueue:
                 subscriber.put(event)
         self._subscribers = [each for each in self._subscribers if not each.gone]
 
+    def _has_slot(self) -> bool:
+        return not self._slots or not (self._was_heard or len(self._backlog) >= self._slots)
+
     def clear(self) -> None:
         """Forget the backlog and all who listen: they are kept in memory alone."""
         self._backlog.clear()
         self._subscribers.clear()
+        self._was_heard = False
 
     def _forget_old(self) -> None:
-        while self._backlog and self._scheduler.now_ns - self._backlog[0][0] > self._backlog_ns:
+        while (
+            self._backlog
+            and not self._slots
+            and self._scheduler.now_ns - self._backlog[0][0] > self._backlog_ns
+        ):
             self._backlog.popleft()

@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fakecri.core import lifecycle
-from fakecri.core.executables import MissingExecutableError
+from fakecri.core.executables import MissingExecutableError, crun_text
 from fakecri.core.first_processes import completed
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process
 from fakecri.core.records import Container
-from fakecri.core.states import ContainerState
 from fakecri.core.terminals import Terminal
 from fakecri.core.world import World
 from fakecri.errors import CRIError, wrapped
@@ -24,10 +23,12 @@ class Streams(NamedTuple):
     stderr: Sink
 
 
-def require_running(container: Container) -> None:
+def require_alive(world: World, container: Container) -> None:
     """Raise where nothing can run in a container beside its first process."""
-    if container.state is not ContainerState.RUNNING:
-        raise CRIError(f"container is in CONTAINER_{container.state.name} state")
+    if container.state not in world.profile.living:
+        raise world.profile.not_alive.error(
+            id=container.id, state=f"CONTAINER_{container.state.name}"
+        )
 
 
 def start(
@@ -43,6 +44,8 @@ def start(
     With a `terminal` that is all its streams. It is among the container's `execs` until whoever
     started it has seen its end.
     """
+    if world.profile.creates_early:
+        return _start_early(world, container, argv, streams, terminal)
     with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
         if not argv:
             raise CRIError("OCI runtime exec failed: exec failed: args must not be empty: unknown")
@@ -57,6 +60,32 @@ def start(
     container.execs.append(process)
     process.start(program)
     return process
+
+
+def _start_early(
+    world: World,
+    container: Container,
+    argv: tuple[str, ...],
+    streams: Streams,
+    terminal: Terminal | None,
+) -> Process:
+    """As CRI-O and crun do, which have other texts."""
+    if not argv:
+        raise CRIError("exec command cannot be empty")
+    if container.killing:
+        raise _command_error("cannot start exec: container is being killed")
+    try:
+        program = lifecycle.find_program(world, container, argv, is_exec=True)
+    except MissingExecutableError as missing:
+        raise _command_error(crun_text(missing, argv)) from missing
+    process = _new(world, container, argv, streams, terminal)
+    container.execs.append(process)
+    process.start(program)
+    return process
+
+
+def _command_error(text: str) -> CRIError:
+    return CRIError(f"command error: {text}, stdout: , stderr: , exit code -1")
 
 
 def find_writer(container: Container | None, sinks: Iterable[Sink]) -> Process | None:

@@ -31,6 +31,17 @@ class MissingExecutableError(Exception):
         super().__init__(self.text)
 
 
+def crun_text(missing: MissingExecutableError, argv: tuple[str, ...]) -> str:
+    """Return what crun says where runc has another text."""
+    name = argv[0] if argv else ""
+    if missing.code == errno.ENOENT:
+        where = "" if "/" in name else " in $PATH"
+        return f"executable file `{name}` not found{where}: {missing.strerror}{missing.why}"
+    if missing.code == errno.EACCES:
+        return f"open executable: {missing.strerror}{missing.why}"
+    return missing.text
+
+
 def locate(
     lookup: Lookup,
     name: str,

@@ -124,7 +124,7 @@ def node_info(world: World) -> dict[str, str]:
     """Return StatusResponse.info (images 4.1.4). The statuses of loading are no JSON."""
     loaded = load_status(world.node)
     facts = {
-        "config": go_json(daemon_config(world.profile)),
+        "config": go_json(world.profile.node_config or daemon_config(world.profile)),
         "golang": go_json(GO_VERSION),
         "cniconfig": go_json(cni_config(world)),
         "lastCNILoadStatus.default": loaded,

@@ -53,7 +53,7 @@ def start(world: World, container: Container, halfway: Halfway = ()) -> Waits[No
         raise
     finally:
         container.starting = leaks
-    _run(world, container, process, program)
+    run(world, container, process, program)
     yield from hooks.post_start_container(world, container)
 
 
@@ -111,10 +111,9 @@ def _create_task(world: World, container: Container) -> Program:
     with wrapped("failed to create shim task: OCI runtime create failed: runc create failed"):
         if not container.spec.cwd.startswith("/"):
             raise CRIError("Cwd must be an absolute path: unknown")
-        container.system = build_system(world, container)
         with wrapped("unable to start container process"):
             try:
-                return _found(world, container)
+                return prepare_task(world, container)
             except MissingExecutableError as missing:
                 raise CRIError(f"{missing.text}: unknown") from missing
             except MountError as error:
@@ -122,7 +121,12 @@ def _create_task(world: World, container: Container) -> Program:
                 raise CRIError(text) from error
 
 
-def _found(world: World, container: Container) -> Program:
+def prepare_task(world: World, container: Container) -> Program:
+    """Make what the processes of a container live in; return what its first one is to run.
+
+    MissingExecutableError, MountError.
+    """
+    container.system = build_system(world, container)
     require_directory(lookup_of(container), container.spec.cwd)
     program = find_program(world, container, container.spec.argv)
     _make_directory(container)
@@ -178,16 +182,17 @@ def find_running(world: World, container: Container) -> None:
     """Have a start done that the runtime did not live to store."""
     program = _prepare(world, container)
     process = make_process(world, container)
-    _run(world, container, process, program, Trigger.FIND_RUNNING)
+    run(world, container, process, program, Trigger.FIND_RUNNING)
 
 
-def _run(
+def run(
     world: World,
     container: Container,
     process: Process,
     program: Program,
     trigger: Trigger = Trigger.START,
 ) -> None:
+    """Have the first process of a container run."""
     system = system_of(container)
     container.process = process
     if container.spec.tty:
@@ -230,6 +235,13 @@ def see_exit(world: World, container: Container, trigger: Trigger) -> None:
         container.finished_ns = container.ended_ns if ended else 0
     container.reaped = True
     world.move(container, trigger)
+
+
+def kill_unseen(container: Container) -> None:
+    """End the processes of a container; the runtime never hears how."""
+    container.reaped, container.stuck = True, False
+    if container.process is not None:
+        container.process.kill(signals.SIGKILL)
 
 
 def oom_kill(container: Container) -> None:

@@ -2,10 +2,9 @@
 
 from fakecri.core.executables import quoted
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.refusals import LookUp, Miss
+from fakecri.core.refusals import LookUp
 from fakecri.core.store import AmbiguousId, EmptyId, R, Shelf
 from fakecri.core.world import World
-from fakecri.errors import CRIError
 
 
 def find_sandbox(world: World, rpc: str, id_: str) -> Sandbox | None:
@@ -41,11 +40,7 @@ def _find(shelf: Shelf[R], row: LookUp, id_: str) -> R | None:
         miss, other = row.absent, ""
     if miss is None:
         return None
-    raise _error(miss, id_, other)
-
-
-def _error(miss: Miss, id_: str, other: str) -> CRIError:
-    return CRIError(miss.text.format(id=quoted(id_), raw=id_, other=other), miss.code)
+    raise miss.error(id=quoted(id_), raw=id_, other=other)
 
 
 def _there(record: R | None) -> R:

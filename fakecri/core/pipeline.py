@@ -151,6 +151,8 @@ def start(world: World, call: Call) -> None:
     if absence is not None:
         call.end(None, absence.refusal())  # no runtime sees it
         return
+    if call.rpc.name in world.profile.finishes:
+        call.on_cancel = OnCancel.FINISH
     task = call.task = CallTask(world, call)
     if call.timeout_ns is not None:
         call.deadline_ns = world.scheduler.now_ns + call.timeout_ns

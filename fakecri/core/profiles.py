@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.refusals import (
@@ -14,8 +15,10 @@ from fakecri.core.refusals import (
     SANDBOX_CHECKS,
     Check,
     LookUp,
+    Miss,
     Texts,
 )
+from fakecri.core.states import CONTAINER_MOVES, SANDBOX_MOVES, ContainerState, Moves, SandboxState
 
 
 class ImageLookup(Enum):
@@ -63,6 +66,60 @@ class Profile:
     container_checks: tuple[Check, ...] = CONTAINER_CHECKS
     """Of CreateContainerRequest, when its sandbox was found ready (8.1)."""
     texts: Texts = field(default_factory=Texts)
+
+    # What is done.
+    name_prefix: str = ""
+    """Of the names that pods and containers reserve (1.4)."""
+    sandbox_steps: tuple[str, ...] = ("runtime", "network", "image", "spec")
+    """What RunPodSandbox does: keys of `building.STEPS` (3.1, 3.4)."""
+    returns_duplicates: bool = False
+    """Whether a request for a name that is taken gets what has it, or waits for it; and whether
+    what was made for a client that has gone is kept for the next such request (3.4, 8.5)."""
+    finishes: frozenset[str] = frozenset()
+    """The RPCs that go on to their end when their client has gone."""
+    adds_pod_labels: bool = False
+    """Whether pods get the labels that a kubelet gives them, where they have none (3.4)."""
+    dropped_annotations: tuple[str, ...] = ()
+    """Beginnings of annotations that are not kept."""
+    log_root: str = ""
+    """Where logs go whose requests name no place; empty: nowhere (3.4, 8.5)."""
+    plain_creation: bool = False
+    """Whether CreateContainer tells what is wrong without saying at which stage (8.1, 8.5)."""
+    leaves_residue: bool = True
+    """Whether a pod whose network cannot be taken down after a failure stays to be seen (3.3)."""
+    creates_early: bool = False
+    """Whether a container's process is made by CreateContainer, with all that can go wrong, and
+    StartContainer removes what it cannot start (8.5, 9.3)."""
+    living: frozenset[ContainerState] = frozenset({ContainerState.RUNNING})
+    """The states of containers that Exec, ReopenContainerLog and updates find alive (16, 17)."""
+    not_alive: Miss = field(default_factory=lambda: Miss("container is in {state} state"))
+    """What Exec and its kin say of others; `{id}` and `{state}` are places (17)."""
+    graceful: bool = False
+    """Whether whatever stops or removes something sends the stop signal first (4, 5, 10.4, 11)."""
+    checks_updates: bool = False
+    """Whether UpdateContainerResources looks at the state, and at memory in use (14)."""
+    exec_timeout: str = ""
+    """What ExecSync writes to stderr, with exit code -1, where its time is up; empty: that is an
+    error (17)."""
+    exec_output_shared: bool = False
+    """Whether `exec_output_limit` is for both streams together."""
+    checks_at_url: bool = False
+    """Whether Exec, Attach and PortForward leave it to their URLs to look at states (17)."""
+
+    # Events.
+    pod_events: bool = True
+    """Whether there are container events at all; else GetContainerEvents ends at once (18)."""
+    tells_all_of_pods: bool = False
+    """Whether PodSandboxStatus has `containers_statuses` and a `timestamp` (6.2)."""
+    event_label: str = ""
+    """The label with a pod's uid by which events find its containers; empty: they are those of the
+    sandbox (18.2)."""
+    backlog_slots: int = 0
+    """How many events are kept for the first who listens, and none for who comes later; 0: see
+    `backlog_s` (18.4)."""
+    sandbox_moves: Moves[SandboxState] = field(default_factory=lambda: SANDBOX_MOVES)
+    container_moves: Moves[ContainerState] = field(default_factory=lambda: CONTAINER_MOVES)
+    """The legal moves, and the events that they publish (2, 18.1)."""
 
     # What is shown.
     tells_handlers: bool = True
@@ -132,6 +189,8 @@ class Profile:
     """Those that it does not have."""
 
     # Keys of the JSON in `info` of verbose answers; none: those of containerd (4, 6.3, 12.4).
+    node_config: Mapping[str, Any] = field(default_factory=dict)
+    """What Status says as `config`; nothing: what containerd does (images 4.1.4)."""
     node_info: tuple[str, ...] = ()
     sandbox_info: tuple[str, ...] = ()
     container_info: tuple[str, ...] = ()

@@ -11,9 +11,9 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.image_registry import ImageContent
 from fakecri.core.net.namespaces import Namespace
 from fakecri.core.output import ContainerLog
-from fakecri.core.processes import Process, ProcessSpec, Stdin
+from fakecri.core.processes import Process, ProcessSpec, Program, Stdin
 from fakecri.core.rootfs.nodes import Node
-from fakecri.core.scheduler import Future
+from fakecri.core.scheduler import Future, Timer
 from fakecri.core.states import ContainerState, SandboxState, Told
 from fakecri.core.system import PidNamespace, System, Uts
 
@@ -114,6 +114,12 @@ class Container:
     starting: bool = False
     removing: bool = False
     stop_signal_sent: bool = False
+    killer: Timer | None = None
+    """What will kill it, of a runtime with one stop at a time."""
+    killing: bool = False
+    """Whether that has begun to."""
+    program: Program | None = None
+    """What its first process becomes at the start, where that was found before."""
     ended_ns: int = 0
     """When its first process ended, as its shim has it."""
     reaped: bool = False

@@ -19,6 +19,10 @@ class Miss:
     """`{id}`: as Go quotes it; `{raw}`: as it is; `{other}`: of several ids that fit, one."""
     code: Code = Code.UNKNOWN
 
+    def error(self, **places: str) -> CRIError:
+        """Return the error, with its places filled."""
+        return CRIError(self.text.format(**places), self.code)
+
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
@@ -105,5 +109,5 @@ class Texts:
 
     sandbox_stopped: str = 'sandbox container "{id}" is not running'
     """CreateContainer in a sandbox that is not ready (8.1)."""
-    log_not_open: str = "container is not running"
-    """ReopenContainerLog of what does not run (16)."""
+    sandbox_failed: str = 'failed to start sandbox "{id}"'
+    """Before what is wrong with the image of a pod itself (3.1)."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from fakecri.core import lifecycle, pipeline, signals
+from fakecri.core import duplicates, graceful, lifecycle, pipeline
+from fakecri.core.clock import NO_TIME_NS
 from fakecri.core.faults.effects import drop_late
 from fakecri.core.net.pods import disconnect
 from fakecri.core.outages import Outage, cut_off
@@ -16,9 +17,6 @@ from fakecri.core.records import Container, Sandbox
 from fakecri.core.states import ContainerState, SandboxState, Told, Trigger
 from fakecri.core.world import World
 from fakecri.errors import CRIError
-
-NO_TIME_NS = -6_795_364_578_871_345_152
-"""Go's zero time in nanoseconds, which is no number of them that means anything."""
 
 
 class Found(Enum):
@@ -60,6 +58,9 @@ def go_down(world: World) -> None:
     for call in tuple(world.in_flight):
         pipeline.abandon(world, call, cut_off())
     world.in_flight.clear()
+    for container in world.store.containers:
+        graceful.forget(container)
+    duplicates.forget_all(world)
     drop_late(world)
     world.events.clear()
     world.tokens.clear()
@@ -188,18 +189,11 @@ def _bury(world: World, container: Container, recovery: Recovery) -> None:
         world.move(container, Trigger.FIND_RUNNING)
     if container.state is not ContainerState.RUNNING:
         return
-    kill_unseen(container)
+    lifecycle.kill_unseen(container)
     container.exit_code, container.finished_ns = recovery.dead_code, recovery.dead_ns
     if not recovery.dead_ns:
         container.reason = "Unknown"
     world.move(container, Trigger.FIND_DEAD)
-
-
-def kill_unseen(container: Container) -> None:
-    """End the processes of a container; the runtime never hears how."""
-    container.reaped, container.stuck = True, False
-    if container.process is not None:
-        container.process.kill(signals.SIGKILL)
 
 
 def _have_started(world: World, container: Container) -> None:
@@ -221,6 +215,6 @@ def load(world: World, container: Container) -> None:
 
 def forget_container(world: World, container: Container) -> None:
     """Have a container that is not known any more; nobody hears of it, and its shim is cleared."""
-    kill_unseen(container)
+    lifecycle.kill_unseen(container)
     container.exited.set_result(lifecycle.LOST_CODE)
     lifecycle.discard(world, container, Trigger.FORGET)

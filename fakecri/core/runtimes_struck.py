@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from fakecri.core import restarts
+from fakecri.core import lifecycle, restarts
 from fakecri.core.net.pods import disconnect
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.restarts import Found, Recovery
@@ -93,7 +93,7 @@ def _reboot(world: World, fault: StateFault) -> None:
     _cycle(world, fault, recovery, lambda: _falsify_clock(world, fault))
     for container in world.store.containers:
         if container.process is not None and not container.process.exited.done:
-            restarts.kill_unseen(container)
+            lifecycle.kill_unseen(container)
     for sandbox in world.store.sandboxes:
         sandbox.pause_exited = True
         disconnect(world, sandbox)

@@ -7,6 +7,7 @@ what stands here. Source: spec lifecycle 2.1, 2.3 and 18.1.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import TypeAlias, TypeVar
 
 from fakecri.api import runtime_pb2 as pb
 
@@ -52,6 +53,8 @@ class Trigger(Enum):
     LEAVE = "left behind"
     FORGET = "forgotten"
     REMOVE = "remove"
+    SWEEP = "removed without a word"
+    CLAIM = "claimed"
 
 
 class ContainerEvent(IntEnum):
@@ -70,6 +73,9 @@ class Row:
     state: ContainerState | SandboxState
     event: ContainerEvent | None = None
 
+
+S = TypeVar("S", ContainerState, SandboxState)
+Moves: TypeAlias = Mapping[tuple[S, Trigger], Row]
 
 _C, _S, _T, _E = ContainerState, SandboxState, Trigger, ContainerEvent
 

@@ -39,6 +39,10 @@ class Names:
         if held != holder:
             raise ReservedError(f'name {quoted(name)} is reserved for "{held}"')
 
+    def find_holder(self, name: str) -> str | None:
+        """Return the id that holds `name`."""
+        return self._holders.get(name)
+
     def release(self, name: str, holder: str) -> None:
         """Let go of `name`; harmless when `holder` does not hold it."""
         if self._holders.get(name) == holder:
@@ -120,6 +124,8 @@ class Store:
         self.containers: Shelf[Container] = Shelf()
         self.sandbox_names = Names()
         self.container_names = Names()
+        self.parked: dict[str, Sandbox | Container] = {}
+        """By name: what was made for clients that have gone, kept from sight: see `duplicates`."""
 
     def add_container(self, container: Container) -> None:
         """Make a container visible, in its sandbox too."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -89,14 +89,16 @@ class World:
         self.store = Store()
         self.node = Node()
         self.disk = self.node.disk
-        self.images = ImageStore(disk=self.disk)
+        self.images = ImageStore((self.profile.sandbox_image,), self.disk)
         self.downloads = Downloads(self.scheduler, self.disk)
         self.addresses = AddressPool(parts.subnets[0])
         self.more_addresses = tuple(
             AddressPool(subnet, index) for index, subnet in enumerate(parts.subnets[1:], 1)
         )
         self.network = Network(self.scheduler, parts.subnets)
-        self.events = EventQueue(self.scheduler, self.profile.backlog_s * SECOND_NS)
+        self.events = EventQueue(
+            self.scheduler, self.profile.backlog_s * SECOND_NS, slots=self.profile.backlog_slots
+        )
         self.faults = Faults(
             self.scheduler, self.recorder, StoreLookup(self.store, self.images), self.seed
         )
@@ -158,6 +160,13 @@ class World:
         is_down = self.outage is not None and self.outage.is_down
         return self.outage if is_down else self.shut
 
+    def client_ns(self) -> int | None:
+        """Return how long the client of this call still waits; None: it has set no deadline."""
+        call = self.recorder.current
+        if call is None or call.timeout_ns is None:
+            return None
+        return max(0, self.began_ns + call.began_ns + call.timeout_ns - self.scheduler.now_ns)
+
     def halfway(self, request: Message) -> Waits[None]:
         """The work that `request` asks for is half done: what a rule does then happens here."""
         flight = self.faults.flying(request)
@@ -174,7 +183,7 @@ class World:
         Stamps the time, journals, publishes the CRI event of the row and completes who waits.
         IllegalMove where the tables have no such row.
         """
-        row = _row(thing, trigger)
+        row = self._row(thing, trigger)
         before = thing.state
         if isinstance(thing, Sandbox):
             thing.state = SandboxState(row.state)
@@ -188,6 +197,17 @@ class World:
         if row.event is not None:
             self._publish(thing, row.event)
 
+    def _row(self, thing: Sandbox | Container, trigger: Trigger) -> states.Row:
+        row = (
+            self.profile.sandbox_moves.get((thing.state, trigger))
+            if isinstance(thing, Sandbox)
+            else self.profile.container_moves.get((thing.state, trigger))
+        )
+        if row is None:
+            kind = type(thing).__name__
+            raise IllegalMove(f"{kind} {thing.id}: {thing.state.name} has no {trigger}")
+        return row
+
     def _stamp(self, container: Container, trigger: Trigger) -> None:
         if trigger is Trigger.CREATE:
             container.created_ns = self.clock.creation_ns()
@@ -198,8 +218,18 @@ class World:
             container.finished_ns = container.finished_ns or self.clock.stamp_ns()
             container.exited.set_result(container.exit_code)
 
+    def _event_containers(self, sandbox: Sandbox) -> Iterable[Container]:
+        label, uid = self.profile.event_label, sandbox.metadata.uid
+        if not label:
+            return sandbox.containers.values()
+        # Newest first, and of whichever attempt.
+        labelled = [c for c in self.store.containers if c.config.labels.get(label) == uid]
+        return reversed(labelled)
+
     def _publish(self, thing: Sandbox | Container, kind: states.ContainerEvent) -> None:
         sandbox = thing.parent
+        if not self.profile.pod_events:
+            return
         event = pb.ContainerEventResponse(
             container_id=thing.id,
             container_event_type=kind.value,
@@ -211,19 +241,8 @@ class World:
             ),
             containers_statuses=[
                 statuses.container_status(each, self.images, self.profile)
-                for each in sandbox.containers.values()
+                for each in self._event_containers(sandbox)
             ],
         )
         self.recorder.published(event)
         self.events.publish(event)
-
-
-def _row(thing: Sandbox | Container, trigger: Trigger) -> states.Row:
-    row = (
-        states.SANDBOX_MOVES.get((thing.state, trigger))
-        if isinstance(thing, Sandbox)
-        else states.CONTAINER_MOVES.get((thing.state, trigger))
-    )
-    if row is None:
-        raise IllegalMove(f"{type(thing).__name__} {thing.id}: {thing.state.name} has no {trigger}")
-    return row

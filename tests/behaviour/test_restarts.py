@@ -11,7 +11,7 @@ import pytest
 from fakecri import UsageError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
-from fakecri.core.restarts import NO_TIME_NS
+from fakecri.core.clock import NO_TIME_NS
 from tests.behaviour.steps import (
     CREATED,
     EXITED,

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import creation, info, lifecycle, rooms, statuses
-from fakecri.core.containment import set_resources
+from fakecri.core import creation, early, graceful, info, lifecycle, rooms, statuses
+from fakecri.core.containment import require_update, set_resources
+from fakecri.core.duplicates import find_same, park
 from fakecri.core.executables import quoted
 from fakecri.core.lookups import find_container, get_container, get_sandbox
 from fakecri.core.namespaces import check_namespaces
@@ -16,7 +17,7 @@ from fakecri.core.refusals import check
 from fakecri.core.registry import handles
 from fakecri.core.scheduler import Future, Waits
 from fakecri.core.selection import batches, select_containers
-from fakecri.core.states import ContainerState, SandboxState, Trigger
+from fakecri.core.states import SandboxState, Trigger
 from fakecri.core.world import World
 from fakecri.errors import CRIError, NotFoundError, at_stage, wrapped
 
@@ -34,7 +35,14 @@ def create_container(
     creation.require_known_stop_signal(request.config)
     world.behaviours.check(request.config.metadata.name, sandbox.config.annotations)
     id_ = world.new_id("container")
-    name = creation.container_name(request.config.metadata, request.sandbox_config.metadata)
+    name = world.profile.name_prefix + creation.container_name(
+        request.config.metadata, request.sandbox_config.metadata
+    )
+    same = yield from find_same(
+        world, world.store.containers, world.store.container_names, name, "container"
+    )
+    if same is not None:
+        return pb.CreateContainerResponse(container_id=same)
     with wrapped(
         f"failed to reserve container name {quoted(name)}; check if another CreateContainer "
         "request is in progress"
@@ -47,12 +55,15 @@ def create_container(
             yield from world.halfway(request)
         rooms.take_container(world, id_)
         yield from _ask_plugins(world, container)
+        if world.profile.creates_early:
+            early.make(world, container)
     except Exception as error:
         if not (isinstance(error, CRIError) and error.leaks):
             world.store.container_names.release(name, id_)
         raise
-    world.store.add_container(container)
-    world.move(container, Trigger.CREATE)
+    if not park(world, container):
+        world.store.add_container(container)
+        world.move(container, Trigger.CREATE)
     yield from hooks.post_create_container(world, container)
     return pb.CreateContainerResponse(container_id=id_)
 
@@ -81,16 +92,19 @@ def _require_content(world: World, container: Container) -> None:
 def _build(
     world: World, request: pb.CreateContainerRequest, sandbox: Sandbox, id_: str, name: str
 ) -> Container:
+    profile = world.profile
     stored = creation.resolve_image(world, request.config.image.image)
-    config = creation.with_image_mounts(world, sandbox, request.config)
-    with wrapped(f'failed to generate container "{id_}" spec'):
-        with wrapped("failed to generate spec opts"):
+    config = creation.with_image_mounts(
+        world, sandbox, creation.completed_container(profile, request.config)
+    )
+    with creation.framed(profile, f'failed to generate container "{id_}" spec'):
+        with creation.framed(profile, "failed to generate spec opts"):
             check_namespaces(world.store, request, sandbox)
-        with wrapped("failed to generate spec"):
+        with creation.framed(profile, "failed to generate spec"):
             argv = creation.argv(config, stored.content)
             creation.prepare_mounts(world.mounted, config.mounts)
     spec = creation.process_spec(request, sandbox, stored.content, argv)
-    creation.require_short_labels(config.labels, "failed to create containerd container")
+    creation.require_short_labels(profile, config.labels, "failed to create containerd container")
     return Container(
         id=id_,
         name=name,
@@ -103,7 +117,7 @@ def _build(
         stop_signal=creation.stop_signal(config, stored.content),
         log=ContainerLog(
             world.files,
-            creation.log_path(config, request.sandbox_config),
+            creation.log_path(profile, request, id_),
             world.clock.wall_ns,
             tty=config.tty,
         ),
@@ -119,7 +133,8 @@ def start_container(
 ) -> Waits[pb.StartContainerResponse]:
     """OK also where the process ends at once: its exit is handled after this."""
     container = get_container(world, "StartContainer", request.container_id)
-    yield from lifecycle.start(world, container, world.halfway(request))
+    way = early if world.profile.creates_early else lifecycle
+    yield from way.start(world, container, world.halfway(request))
     return pb.StartContainerResponse()
 
 
@@ -130,7 +145,8 @@ def stop_container(
     """OK for what is gone; a no-op for what does not run, CREATED included."""
     container = find_container(world, "StopContainer", request.container_id)
     if container is not None:
-        yield from lifecycle.stop(world, container, request.timeout, world.halfway(request))
+        way = graceful if world.profile.graceful else lifecycle
+        yield from way.stop(world, container, request.timeout, world.halfway(request))
         yield from hooks.stop_container(world, container)
     return pb.StopContainerResponse()
 
@@ -142,7 +158,8 @@ def remove_container(
     """OK for what is gone; kills what runs. The log file stays: it is the kubelet's."""
     container = find_container(world, "RemoveContainer", request.container_id)
     if container is not None:
-        yield from lifecycle.remove(world, container, world.halfway(request))
+        way = graceful if world.profile.graceful else lifecycle
+        yield from way.remove(world, container, world.halfway(request))
     return pb.RemoveContainerResponse()
 
 
@@ -195,6 +212,8 @@ def update_container_resources(
     container = get_container(world, "UpdateContainerResources", request.container_id)
     if container.parent not in world.store.sandboxes:
         raise NotFoundError("not found")
+    if world.profile.checks_updates:
+        require_update(world, container, request.linux)
     updated = yield from hooks.update_container(world, container, request)
     if container.removing:
         raise CRIError(
@@ -221,7 +240,7 @@ def reopen_container_log(
 ) -> pb.ReopenContainerLogResponse:
     """The new file is there when this answers OK, and is not there when it fails."""
     container = get_container(world, "ReopenContainerLog", request.container_id)
-    if container.state is not ContainerState.RUNNING:
+    if container.state not in world.profile.living:
         raise CRIError("container is not running")
     lifecycle.open_log(container.log.reopen, container)
     return pb.ReopenContainerLogResponse()

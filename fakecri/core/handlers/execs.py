@@ -3,7 +3,7 @@
 from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core import execs, lifecycle, signals
+from fakecri.core import creation, execs, lifecycle, signals
 from fakecri.core.execs import Streams
 from fakecri.core.lookups import get_container, get_sandbox
 from fakecri.core.pipes import Outlet
@@ -21,16 +21,18 @@ from fakecri.errors import Code, CRIError, InvalidError, wrapped
 
 
 class Capture:
-    """What a process writes, up to a limit for each stream; the rest is dropped in silence."""
+    """What a process writes, up to a limit; the rest is dropped in silence."""
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, *, shared: bool = False) -> None:
+        """`shared`: the limit is for both together."""
+        self._limit, self._shared = limit, shared
         self._streams = {"stdout": bytearray(), "stderr": bytearray()}
 
     def write(self, stream: str, output: bytes) -> None:
         """Keep what there is room for."""
         kept = self._streams[stream]
-        kept += output[: self._limit - len(kept)]
+        used = sum(map(len, self._streams.values())) if self._shared else len(kept)
+        kept += output[: self._limit - used]
 
     def streams(self) -> Streams:
         """Return what a process writes to so that it is kept."""
@@ -48,10 +50,11 @@ class Capture:
 @handles
 def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncResponse]:
     """An exit code is data, a timeout is an error, and the container's state never changes."""
+    profile = world.profile
     container = get_container(world, "ExecSync", request.container_id)
-    with wrapped("failed to exec in container"):
-        execs.require_running(container)
-        output = Capture(world.profile.exec_output_limit)
+    with creation.framed(profile, "failed to exec in container"):
+        execs.require_alive(world, container)
+        output = Capture(profile.exec_output_limit, shared=profile.exec_output_shared)
         streams = output.streams()
         process = execs.start(world, container, tuple(request.cmd), streams)
         try:
@@ -70,6 +73,8 @@ def exec_sync(world: World, request: pb.ExecSyncRequest) -> Waits[pb.ExecSyncRes
             _end(container, process)
             raise
         _end(container, process)
+        if not in_time and profile.exec_timeout:
+            return pb.ExecSyncResponse(stderr=profile.exec_timeout.encode(), exit_code=-1)
         if not in_time:
             raise CRIError(
                 f"timeout {go_duration(timeout_ns)} exceeded: context deadline exceeded",
@@ -106,25 +111,38 @@ def go_duration(duration_ns: int) -> str:
 @handles
 def exec(world: World, request: pb.ExecRequest) -> pb.ExecResponse:  # noqa: A001  # the RPC's name
     """Nothing runs before the client comes to the URL; a bad command is found out there."""
-    execs.require_running(get_container(world, "Exec", request.container_id))
-    _check_streams(request, "or")
+    container = get_container(world, "Exec", request.container_id)
+    if world.profile.checks_at_url:
+        with wrapped("unable to prepare exec endpoint"):
+            _check_streams(request, "or")
+    else:
+        execs.require_alive(world, container)
+        _check_streams(request, "or")
     return pb.ExecResponse(url=_url(world, Exec, request))
 
 
 @handles
 def attach(world: World, request: pb.AttachRequest) -> pb.AttachResponse:
     """As Exec; whether the container has a terminal is not checked."""
-    execs.require_running(get_container(world, "Attach", request.container_id))
-    _check_streams(request, "and")
+    container = get_container(world, "Attach", request.container_id)
+    if world.profile.checks_at_url:
+        try:
+            _check_streams(request, "and")
+        except CRIError as error:
+            raise CRIError("unable to prepare attach endpoint") from error
+    else:
+        execs.require_alive(world, container)
+        _check_streams(request, "and")
     return pb.AttachResponse(url=_url(world, Attach, request))
 
 
 @handles
 def port_forward(world: World, request: pb.PortForwardRequest) -> pb.PortForwardResponse:
     """The ports are taken as they are: the client names them again when it comes."""
-    sandbox = get_sandbox(world, "PortForward", request.pod_sandbox_id)
-    if sandbox.state is not SandboxState.READY:
-        raise CRIError("sandbox container is not running")
+    if not world.profile.checks_at_url:
+        sandbox = get_sandbox(world, "PortForward", request.pod_sandbox_id)
+        if sandbox.state is not SandboxState.READY:
+            raise CRIError("sandbox container is not running")
     return pb.PortForwardResponse(url=_url(world, Forward, request))
 
 

@@ -177,7 +177,7 @@ class Exec(Command):
     def _run(self, streams: Streams) -> None:
         id_ = self.request.container_id
         container = get_container(self.world, "exec", id_)
-        execs.require_running(container)
+        execs.require_alive(self.world, container)
         command = tuple(self.request.cmd)
         process = execs.start(self.world, container, command, streams, terminal=self._tty)
         self._container, self._process = container, process
@@ -251,7 +251,7 @@ class Attach(Command):
         """Begin to hear what the container writes."""
         try:
             container = get_container(self.world, "attach", self.request.container_id)
-            execs.require_running(container)
+            execs.require_alive(self.world, container)
         except CRIError as error:
             text = f"error attaching to container: {error.message}"
             self.put("error", statuses.failed(self.version, text))
