@@ -23,6 +23,7 @@ SECTIONS: Mapping[str, frozenset[str]] = {
     "events": frozenset({"event"}),
     "faults": frozenset({"fault", "rule"}),
     "sessions": frozenset({"session"}),
+    "plugins": frozenset({"nri"}),
     "states": frozenset({"state", "clock"}),
 }
 """What there is beside calls: kinds of lines."""

@@ -21,7 +21,7 @@ from fakecri.rpcs import RPCS
 
 PATIENCE_S = 60.0
 
-_NOT_DRIVEN = ("rule", "fault", "session", "state", "clock")
+_NOT_DRIVEN = ("rule", "fault", "session", "nri", "state", "clock")
 
 
 @dataclass

@@ -41,6 +41,12 @@ def _session(facts: Facts) -> str:
     return " ".join(said)
 
 
+def _plugin(facts: Facts) -> str:
+    """Which plugin, what it was called for, and what came of it."""
+    keys = ("plugin", "method", "what")
+    return " ".join(str(facts[key]) for key in keys if key in facts)
+
+
 def _rule(facts: Facts) -> str:
     return f"{text_at(facts, 'did')}: {text_at(facts, 'rule')}"
 
@@ -78,6 +84,7 @@ _TITLES: Mapping[str, Callable[[Facts], str]] = {
     "fault": _fault,
     "rule": _rule,
     "session": _session,
+    "nri": _plugin,
     "state": _state,
     "clock": _what,
     "cancel": lambda facts: text_at(facts, "cause"),
