@@ -19,10 +19,17 @@ _CONTAINERD_1_6: Mapping[str, Any] = {
     "api_level": "1.25",
     "unimplemented": ("CheckpointContainer", "GetContainerEvents"),
     "tells_volume_images": False,
+    "nri_version": "",
 }
 
 _ROWS: Mapping[str, Mapping[str, Any]] = {
-    "containerd-1.7": {"runtime_version": "1.7.28", "tells_volume_images": False},
+    "containerd-1.7": {
+        "runtime_version": "1.7.28",
+        "tells_volume_images": False,
+        "nri_version": "v0.8.0",
+        "nri_last_event": 11,
+        "nri_state_changes": True,
+    },
     "containerd-1.6": _CONTAINERD_1_6,
     # Of the time of Kubernetes 1.24: no events, no metrics, nothing that came after them.
     "old": {**_CONTAINERD_1_6, "runtime_version": "1.6.6", "api_level": "1.24"},

@@ -121,6 +121,14 @@ class Profile:
     container_moves: Moves[ContainerState] = field(default_factory=lambda: CONTAINER_MOVES)
     """The legal moves, and the events that they publish (2, 18.1)."""
 
+    # Plugins of NRI.
+    nri_version: str = "v0.12.2"
+    """The version of github.com/containerd/nri in it (its go.mod); empty: no plugin can connect."""
+    nri_last_event: int = 14
+    """The last of the events that a plugin of that version can subscribe to (its pkg/api)."""
+    nri_state_changes: bool = False
+    """Whether what needs no answer goes as StateChange, and not by methods of their own."""
+
     # What is shown.
     tells_handlers: bool = True
     """Whether pods show their `runtime_handler` (6.2, 7)."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
@@ -57,7 +58,7 @@ class ObjectPlugin:
             self._running.drop()
 
     def _answer(self, method: str, request: Any) -> Waits[Message]:
-        hook = self._hooks.get(method)
+        hook = self._hooks.get(_hook_of(method, request))
         try:
             found = hook(*_arguments(method, request)) if hook else None
             if isinstance(found, Generator):
@@ -77,6 +78,8 @@ class ObjectPlugin:
         if method == "CreateContainer":
             adjust, updates = found if isinstance(found, tuple) else (found, None)
             return nri.CreateContainerResponse(adjust=adjust, update=updates)
+        if method == "StateChange":
+            return nri.Empty()
         if method == "ValidateContainerAdjustment":
             return nri.ValidateContainerAdjustmentResponse(reject=bool(found), reason=found)
         response: Message = getattr(nri, f"{method}Response")()
@@ -90,7 +93,18 @@ def _arguments(method: str, request: Any) -> Iterable[Any]:
         return (request,)
     if method == "Synchronize":
         return list(request.pods), list(request.containers)
+    if method == "StateChange":
+        about_pod = _hook_of(method, request).endswith("PodSandbox")
+        return (request.pod,) if about_pod else (request.pod, request.container)
     return (getattr(request, field.name) for field in request.DESCRIPTOR.fields)
+
+
+def _hook_of(method: str, request: Any) -> str:
+    """Return the hook that a call is for: older runtimes have one method for most of them."""
+    return _HOOKS[request.event] if method == "StateChange" else method
+
+
+_HOOKS = {number: hook for hook, number in EVENTS.items()}
 
 
 class Connection(UntilStopped):
@@ -107,16 +121,30 @@ class Connection(UntilStopped):
         with self._host.turn() as world:
             return any(seat.plugin is self._plugin for seat in world.nri.seats)
 
+    def update(self, updates: Iterable[nri.ContainerUpdate]) -> None:
+        """Change resources of containers, unasked, as a plugin does at any time.
+
+        What is not there is left out. Refused where some of it cannot be; the rest is done then.
+        """
+        request = nri.UpdateContainersRequest(update=updates)
+        with self._host.turn() as world:
+            future = world.nri.update_containers(self._plugin, request)
+            future.then(self._host.notify)
+        self._host.wait_until(lambda: future.done, _Waiting("nri.update"))
+        if future.error is not None:
+            raise Refused(str(future.error)) from future.error
+
     def _disconnect(self) -> None:
         with self._host.turn() as world:
             world.nri.disconnect(self._plugin)
 
 
-class _Connecting:
-    """Who waits for a plugin to be connected."""
+@dataclass(frozen=True)
+class _Waiting:
+    """Who waits for a plugin to be connected, or for what it wants."""
 
-    name = "nri.connect"
-    lasts = False
+    name: str
+    lasts: bool = False
 
 
 class Plugins:
@@ -141,7 +169,7 @@ class Plugins:
             connecting = ObjectPlugin(world.scheduler, plugin, index, name)
             future = world.nri.connect(connecting)
             future.then(self._host.notify)
-        self._host.wait_until(lambda: future.done, _Connecting())
+        self._host.wait_until(lambda: future.done, _Waiting("nri.connect"))
         if future.error is not None:
             raise Refused(f"plugin {index}-{name}: {future.error}") from future.error
         return Connection(self._host, connecting)

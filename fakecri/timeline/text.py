@@ -20,7 +20,15 @@ READS = ("folded", "shown", "hidden")
 _TIME_WIDTH = 12
 _MOST_WHO = 30
 _LEAST_WIDTH = 40
-_SIGNS = {"event": "○", "fault": "◆", "session": "↔", "nri": "◇", "state": "!", "clock": "·", "rule": "·"}
+_SIGNS = {
+    "event": "○",
+    "fault": "◆",
+    "session": "↔",
+    "nri": "◇",
+    "state": "!",
+    "clock": "·",
+    "rule": "·",
+}
 
 
 def render_text(

@@ -13,8 +13,6 @@ from fakecri.errors import CancelledError, Code, CRIError
 if TYPE_CHECKING:
     from fakecri.core.world import World
 
-NRI_VERSION = "v0.12.2"
-
 
 class Seat:
     """A plugin that is connected."""
@@ -44,6 +42,7 @@ class Adaptation:
         self.turns = Turns(world.scheduler)
         self.seats: list[Seat] = []
         """In the order of their calling."""
+        self._connecting: dict[Task[None], None] = {}
         self.registration_timeout_ns = 5 * SECOND_NS
         self.request_timeout_ns = 2 * SECOND_NS
         """How long a plugin may take to answer one request."""
@@ -63,6 +62,8 @@ class Adaptation:
         from fakecri.core.nri.synchronizing import seat  # noqa: PLC0415  # it knows the world
 
         task = Task(self._scheduler, seat(self._world, plugin))
+        self._connecting[task] = None
+        task.then(lambda: self._connecting.pop(task, None))
         task.step()
         return task
 
@@ -91,6 +92,8 @@ class Adaptation:
     def reset(self) -> None:
         """The runtime dies: its plugins lose their connections."""
         self.turns = Turns(self._scheduler)
+        for task in tuple(self._connecting):
+            task.throw(PluginGone())
         for seat in tuple(self.seats):
             self.close(seat)
 

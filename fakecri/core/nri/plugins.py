@@ -18,8 +18,6 @@ EVENTS: Mapping[str, int] = {
 }
 """The hooks, by the names of their methods; a plugin subscribes to one by a bit in its mask."""
 
-ALL_EVENTS = (1 << (nri.LAST - 1)) - 1
-
 LATER_METHODS = frozenset(EVENTS) - {
     "CreateContainer",
     "StopContainer",

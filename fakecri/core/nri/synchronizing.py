@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from fakecri.api import nri_pb2 as nri
-from fakecri.core.nri.adaptation import NRI_VERSION, Seat
+from fakecri.core.nri.adaptation import Seat
 from fakecri.core.nri.contents import container_message, pod_message
-from fakecri.core.nri.plugins import ALL_EVENTS, NRIError, OversizedRequest, Plugin, PluginGone
+from fakecri.core.nri.plugins import NRIError, OversizedRequest, Plugin, PluginGone
 from fakecri.core.nri.updating import apply_updates
 from fakecri.core.scheduler import Waits
 from fakecri.core.states import ContainerState, SandboxState, Told
@@ -25,6 +25,7 @@ def seat(world: World, plugin: Plugin) -> Waits[None]:
     told of now, or one of whose creation it is asked.
     """
     adaptation, taken = world.nri, Seat(plugin)
+    taken.is_old = world.profile.nri_state_changes
     try:
         yield from _configure(world, taken)
         turns = adaptation.turns
@@ -40,21 +41,24 @@ def seat(world: World, plugin: Plugin) -> Waits[None]:
 
 def _configure(world: World, taken: Seat) -> Waits[None]:
     adaptation, profile = world.nri, world.profile
+    if not profile.nri_version:
+        raise NRIError(Code.UNIMPLEMENTED, "the runtime has no NRI")
     request = nri.ConfigureRequest(
         runtime_name=profile.runtime_name,
         runtime_version=profile.runtime_version,
         registration_timeout=adaptation.registration_timeout_ns // _MILLISECOND_NS,
         request_timeout=adaptation.request_timeout_ns // _MILLISECOND_NS,
-        NRI_version=NRI_VERSION,
+        NRI_version="" if profile.nri_state_changes else profile.nri_version,
     )
     try:
         response = yield from adaptation.call(taken, "Configure", request)
     except NRIError as error:
         raise NRIError(error.code, f"failed to configure plugin: {error}") from error
-    extra = response.events & ~ALL_EVENTS
+    every = (1 << profile.nri_last_event) - 1
+    extra = response.events & ~every
     if extra:
-        raise NRIError(Code.UNKNOWN, f"invalid plugin events: 0x{extra % 2**32:x}")
-    taken.events = response.events or ALL_EVENTS
+        raise NRIError(Code.UNKNOWN, f"invalid plugin events: 0x{extra:x}")
+    taken.events = response.events or every
 
 
 def _synchronize(world: World, taken: Seat) -> Waits[None]:
