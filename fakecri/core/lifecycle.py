@@ -321,10 +321,10 @@ def remove(world: World, container: Container, halfway: Halfway = ()) -> Waits[N
     container.removing = True
     try:
         yield from halfway
+        yield from hooks.remove_container(world, container)
     except CRIError as error:
         container.removing = error.leaks
         raise
-    yield from hooks.remove_container(world, container)
     if container in world.store.containers:
         discard(world, container, Trigger.REMOVE)
 

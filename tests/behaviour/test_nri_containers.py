@@ -252,3 +252,47 @@ def test_a_deadline_of_the_client_closes_the_plugin_that_lets_it_pass(ready: Nod
         ready.cri.runtime.CreateContainer(create_request(pod, "true"), timeout=1)
     assert not connection.connected
     ready.create(pod, "true")
+
+
+class Slow:
+    """A plugin that thinks for long about whatever is removed."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.removed: list[str] = []
+
+    def _think(self, id_: str) -> Waits[None]:
+        self.removed.append(id_)
+        yield from self._node.cri.host.world.scheduler.sleep(1000 * SECOND_NS)
+
+    def remove_container(self, _: nri.PodSandbox, container: nri.Container) -> Waits[None]:
+        """Think."""
+        yield from self._think(container.id)
+
+    def remove_pod_sandbox(self, pod: nri.PodSandbox) -> Waits[None]:
+        """Think."""
+        yield from self._think(pod.id)
+
+
+def test_a_removal_whose_client_goes_while_plugins_think_can_be_tried_again(ready: Node) -> None:
+    container = ready.create(ready.run_sandbox(), "true")
+    ready.cri.nri.connect(Slow(ready))
+    request = pb.RemoveContainerRequest(container_id=container)
+    with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED):
+        ready.cri.runtime.RemoveContainer(request, timeout=1)
+    assert ready.status(container).state == CREATED
+    ready.remove(container)
+    with raises_status(grpc.StatusCode.NOT_FOUND):
+        ready.status(container)
+
+
+def test_a_pod_is_removed_though_its_client_goes_while_plugins_think(ready: Node) -> None:
+    pod = ready.run_sandbox()
+    plugin = Slow(ready)
+    ready.cri.nri.connect(plugin)
+    request = pb.RemovePodSandboxRequest(pod_sandbox_id=pod)
+    ready.cri.runtime.RemovePodSandbox(request, timeout=1)
+    assert ready.cri.calls[-1].cancelled == "deadline"
+    assert plugin.removed == [pod]
+    with raises_status(grpc.StatusCode.NOT_FOUND):
+        ready.sandbox_status(pod)

@@ -83,7 +83,7 @@ def _given(asked: Any, field: str) -> nri.LinuxResources | None:
 def post_update_pod_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
     """Tell of other resources of a pod."""
     if world.nri.active:
-        yield from _only_told(_tell_of_pod(world, "PostUpdatePodSandbox", sandbox))
+        yield from _told_anyway(_tell_of_pod(world, "PostUpdatePodSandbox", sandbox))
 
 
 def stop_pod_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
@@ -102,7 +102,7 @@ def remove_pod_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
     """Tell of a pod that is about to vanish."""
     if world.nri.active:
         told = (Told.BEGUN, Told.STOPPED)
-        yield from _only_told(_tell_of_pod(world, "RemovePodSandbox", sandbox, told))
+        yield from _told_anyway(_tell_of_pod(world, "RemovePodSandbox", sandbox, told))
 
 
 def _only_told(work: Waits[None]) -> Waits[None]:
@@ -110,7 +110,15 @@ def _only_told(work: Waits[None]) -> Waits[None]:
     try:
         yield from work
     except CancelledError:
-        raise
+        raise  # what comes next would fail of it
+    except CRIError:
+        return
+
+
+def _told_anyway(work: Waits[None]) -> Waits[None]:
+    """Tell likewise, and go on though the client has gone: nothing that comes next asks for it."""
+    try:
+        yield from work
     except CRIError:
         return
 
@@ -190,7 +198,7 @@ def _adjustments(world: World, container: Container) -> Waits[nri.ContainerAdjus
 def post_create_container(world: World, container: Container) -> Waits[None]:
     """Tell of a container that is there."""
     if world.nri.active:
-        yield from _only_told(_tell(world, "PostCreateContainer", container))
+        yield from _told_anyway(_tell(world, "PostCreateContainer", container))
 
 
 def start_container(world: World, container: Container, pid: int) -> Waits[None]:
@@ -206,7 +214,7 @@ def start_container(world: World, container: Container, pid: int) -> Waits[None]
 def post_start_container(world: World, container: Container) -> Waits[None]:
     """Tell of a container that runs."""
     if world.nri.active:
-        yield from _only_told(_tell(world, "PostStartContainer", container))
+        yield from _told_anyway(_tell(world, "PostStartContainer", container))
 
 
 def update_container(
@@ -250,7 +258,7 @@ def _update_container(
 def post_update_container(world: World, container: Container) -> Waits[None]:
     """Tell of other resources of a container."""
     if world.nri.active:
-        yield from _only_told(_tell(world, "PostUpdateContainer", container))
+        yield from _told_anyway(_tell(world, "PostUpdateContainer", container))
 
 
 def stop_container(world: World, container: Container) -> Waits[None]:
@@ -258,7 +266,7 @@ def stop_container(world: World, container: Container) -> Waits[None]:
     if not world.nri.active:
         container.told = _stopped(container.told)
         return
-    yield from _only_told(_stop(world, container, container_message))
+    yield from _told_anyway(_stop(world, container, container_message))
 
 
 def note_exit(world: World, container: Container, pid: int) -> None:
