@@ -53,7 +53,13 @@ PACKAGES = {
     "ip": Package("iproute2", Path("/sbin/ip")),
     "chromium": Package("chromium", Path("/usr/bin/chromium")),
 }
-GO = Path("/usr/local/go/bin/go")  # where Go's own archive is unpacked to, if it is not on PATH
+COMPILERS = {
+    "go": Path("/usr/local/go/bin/go"),
+    "cargo": Path.home() / ".cargo" / "bin" / "cargo",
+    "node": Path("/usr/bin/node"),
+    "npm": Path("/usr/bin/npm"),
+}
+"""What is for whoever owns the machine to choose: where each may be, if it is not on PATH."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ PROGRAMS = {
 ON_PATH = ("crictl", "critest")
 """Those that say their version and may be there already; of others, their directory tells it."""
 TOOLS = (*PROGRAMS, *PACKAGES)
-ALL = ("go", *TOOLS)
+ALL = (*COMPILERS, *TOOLS)
 
 
 @dataclass(frozen=True)
@@ -118,15 +124,15 @@ class Tool:
 
 def find(name: str) -> Tool:
     """The tool as it is on this machine; nothing is installed."""
-    if name == "go":
-        return _find_go()
+    if name in COMPILERS:
+        return _find_compiler(name)
     return _find_program(name) if name in PROGRAMS else _find_package(name)
 
 
 def provide(name: str) -> Tool:
     """The tool, built or installed where it is missing and can be."""
     tool = find(name)
-    if tool.path is not None or name == "go":  # which is for whoever owns the machine to choose
+    if tool.path is not None or name in COMPILERS:
         return tool
     return _build_program(name) if name in PROGRAMS else _install_package(name)
 
@@ -158,9 +164,10 @@ def _place(name: str) -> Path:
     return BIN / name if name in ON_PATH else BIN / PROGRAMS[name].version / name
 
 
-def _find_go() -> Tool:
-    path = shutil.which("go") or (str(GO) if GO.exists() else None)
-    return Tool("go", Path(path), "found") if path else Tool("go", None, "missing: not on PATH")
+def _find_compiler(name: str) -> Tool:
+    usual = COMPILERS[name]
+    path = shutil.which(name) or (str(usual) if usual.exists() else None)
+    return Tool(name, Path(path), "found") if path else Tool(name, None, "missing: not on PATH")
 
 
 def _version_of(path: Path) -> str:
@@ -172,7 +179,7 @@ def _version_of(path: Path) -> str:
 
 
 def _build_program(name: str) -> Tool:
-    go = _find_go().path
+    go = _find_compiler("go").path
     if go is None:
         return Tool(name, None, "missing: no go on PATH to build it with")
     try:
