@@ -168,14 +168,15 @@ def test_an_image_volume_gets_a_host_path_and_loses_its_mappings(ready: Node) ->
     )
     made = ready.create(pod, mounts=[mount])
     request = pb.ImageStatusRequest(image=pb.ImageSpec(image="busybox"))
-    (digest,) = ready.images.ImageStatus(request).image.repo_digests
+    image = ready.images.ImageStatus(request).image
+    (digest,) = image.repo_digests
     root = "/run/containerd/io.containerd.grpc.v1.cri/image-volumes"
     (shown,) = ready.status(made).mounts
     assert shown == pb.Mount(
         container_path="/vol",
         host_path=f"{root}/{pod}/{digest.partition('sha256:')[2]}",
         readonly=True,
-        image=pb.ImageSpec(image="busybox"),
+        image=pb.ImageSpec(image="busybox", image_ref=image.id),
     )
 
 

@@ -195,8 +195,11 @@ def test_a_command_that_takes_too_long_exceeds_its_deadline(services: Services, 
     container = pod.start()
     with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED):
         services.runtime.exec_sync(container, ["sleep", "3600"], 1)
-    with raises_status(grpc.StatusCode.DEADLINE_EXCEEDED):
+    with pytest.raises(grpc.RpcError) as late:
         services.runtime.exec_sync(container, ["sleep", "3600"], deadline_s=1.0)
+    # A runtime that sees the same deadline first may tell of it in its own words.
+    is_told = "context deadline exceeded" in str(late.value.details())
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED or is_told
 
 
 def test_streams_are_at_urls(services: Services, pod: Pod) -> None:

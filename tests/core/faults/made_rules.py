@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from fakecri.core.faults.checks import ArgumentError, check_arguments
 from fakecri.core.faults.fits import find_misfit
-from fakecri.core.faults.kinds import KINDS
+from fakecri.core.faults.kinds import KINDS, is_session
 from fakecri.core.faults.parameters import Parameter, Type, is_required
 from fakecri.core.faults.rules import Action, Condition, Duration, Phase, Rule, Term, Value, When
 from fakecri.core.faults.subjects import KEYS, STATES
@@ -83,7 +83,8 @@ def terms(draw: st.DrawFn, targets: tuple[str, ...]) -> Term:
     action = draw(actions())
     phase = draw(st.sampled_from(KINDS[action.name].all_phases))
     whens = draw(st.lists(WHENS, max_size=3)) + draw(st.lists(CHANCES, max_size=1))
-    if phase in (Phase.REPLY, Phase.STREAM):
+    of_sessions = all(is_session(phase, rpc) for rpc in expanded(targets))
+    if phase in (Phase.REPLY, Phase.STREAM) and not of_sessions:
         at = st.builds(When, st.just("at"), st.tuples(COUNTS))
         whens = draw(st.lists(at, max_size=1)) + whens
     fits = _fits(action, phase, targets)
