@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TextIO
 
 from fakecri.core.addresses import SUBNET, parse_subnets
+from fakecri.core.faults.grammar import parse_rule
 from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.levels import chosen_level
@@ -37,6 +38,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     mask: Sequence[str] = (),
     api_level: str = "",
     personality: str = "",
+    is_replay: bool = False,
 ) -> Host:
     """Return a host with a new world.
 
@@ -47,7 +49,8 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     `pod_subnets`: where pods get their addresses, one of each, the primary one first.
     `annotations` lets those of pods choose what containers do. `upstream`: who answers the calls,
     where the world is not to. `rules` are the texts of those that are about to be armed, for the
-    header of the recording. `mask` hides fields of messages from it, as Message.field.
+    header of the recording. With `is_replay` the rules of a personality do not act: they have, on
+    what is answered. `mask` hides fields of messages from it, as Message.field.
     `personality` is the runtime that is played: see `profile_of`. `api_level`: the Kubernetes minor
     whose API is spoken, such as 1.30 (empty: the personality's).
     """
@@ -76,6 +79,8 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
         _size_disk(world, disk_bytes)
     # The version takes a while to find out.
     _write_header(world, own_version() if record else "", pace=pace.name, rules=list(rules))
+    for text in () if upstream or is_replay else profile.rules:
+        world.faults.arm(parse_rule(text))
     return Host(world, pace)
 
 

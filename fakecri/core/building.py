@@ -128,6 +128,18 @@ def _require_labels(world: World, sandbox: Sandbox) -> None:
     require_short_labels(world.profile, sandbox.config.labels, "")
 
 
+def _require_userns(world: World, sandbox: Sandbox) -> None:  # noqa: ARG001  # the shape of a step
+    """What a kernel and an OCI runtime say of mappings is told as for containerd."""
+    options = sandbox.config.linux.security_context.namespace_options
+    mode = options.userns_options.mode
+    if options.HasField("userns_options") and mode not in {pb.NODE, pb.POD}:
+        name = pb.NamespaceMode.Name(mode) if mode in pb.NamespaceMode.values() else str(mode)
+        raise CRIError(f"unsupported pod mode: {quoted(name)}")
+    require_pod_mappings(options)
+    require_pod_userns(options)
+    require_root(options)
+
+
 def _plug_in(world: World, sandbox: Sandbox) -> None:
     if not sandbox.host_network:
         metadata = sandbox.metadata
@@ -148,6 +160,7 @@ STEPS: Mapping[str, Callable[[World, Sandbox], Any]] = {
     "handler": _require_handler,
     "log directory": _make_log_directory,
     "labels": _require_labels,
+    "user namespace": _require_userns,
     "plug in": _plug_in,
 }
 """A step that waits returns a generator."""

@@ -162,6 +162,7 @@ CRIO: Mapping[str, Any] = MappingProxyType(
         "sandbox_steps": (
             "await network",
             "handler",
+            "user namespace",
             "image",
             "log directory",
             "labels",

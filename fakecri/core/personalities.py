@@ -5,6 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
+from fakecri.core.chaos import CHAOTIC
 from fakecri.core.crio import CRIO, POD_EVENTS
 from fakecri.core.profiles import CONTAINERD, Profile
 from fakecri.errors import UsageError
@@ -34,10 +35,11 @@ _ROWS: Mapping[str, Mapping[str, Any]] = {
     # Of the time of Kubernetes 1.24: no events, no metrics, nothing that came after them.
     "old": {**_CONTAINERD_1_6, "runtime_version": "1.6.6", "api_level": "1.24"},
     "crio-1.36": CRIO,
+    "chaotic": CHAOTIC,
 }
 """Of each personality but the default, the traits that differ from the default's."""
 
-ADDITIONS: Mapping[str, Mapping[str, Any]] = {"events": POD_EVENTS}
+ADDITIONS: Mapping[str, Mapping[str, Any]] = {"chaotic": CHAOTIC, "events": POD_EVENTS}
 """What `+NAME` adds to any personality: the traits that it changes."""
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(

@@ -158,6 +158,12 @@ class Profile:
     reads_pod_cidrs: bool = True
     """Whether UpdateRuntimeConfig looks at what it is given (20)."""
 
+    ready_lag_ns: int = 0
+    """How long lists still show a pod ready that has ended. Those of containerd do for an instant,
+    since they read another copy of the state than PodSandboxStatus (2.3)."""
+    rules: tuple[str, ...] = ()
+    """Rules that stand before all others, as docs/faults.md has them."""
+
     # Images.
     bare_image_ids: bool = False
     """Whether ids of images are 64 hex digits, with no `sha256:` before them (images 1.1)."""

@@ -41,6 +41,8 @@ class Sandbox:
     state: SandboxState = SandboxState.ABSENT
     network: Namespace | None = None
     """Its own network namespace; None with the host's."""
+    ended_ns: int = 0
+    """When it was ready last, in virtual time; 0: it is, or never was."""
     netns_closed: bool = False
     pause_exited: bool = False
     """Whether its first process has ended, as its state may not tell."""

@@ -187,6 +187,7 @@ class World:
         before = thing.state
         if isinstance(thing, Sandbox):
             thing.state = SandboxState(row.state)
+            thing.ended_ns = self.scheduler.now_ns if trigger is Trigger.EXIT else 0
             if trigger in {Trigger.CREATE, Trigger.LEAVE} and not thing.created_ns:
                 thing.created_ns = self.clock.creation_ns()
         else:

@@ -83,6 +83,7 @@ class Replay(Laboratory):
                 record=_sink(sinks),
                 api_level=level,
                 personality=personality,
+                is_replay=True,
             )
         )
         try:

@@ -152,13 +152,20 @@ def stream_pod_sandboxes(
 
 
 def _items(world: World, wanted: pb.PodSandboxFilter) -> list[pb.PodSandbox]:
+    state = wanted.state.state if wanted.HasField("state") else None
+    lag_ns = world.profile.ready_lag_ns
     selected = select_sandboxes(
         world.store,
         id_=wanted.id,
-        state=wanted.state.state if wanted.HasField("state") else None,
+        state=None if lag_ns else state,
         labels=wanted.label_selector,
     )
     items = [statuses.sandbox_item(sandbox, world.profile) for sandbox in selected]
+    if lag_ns:
+        for sandbox, item in zip(selected, items, strict=True):
+            if sandbox.ended_ns and world.scheduler.now_ns - sandbox.ended_ns < lag_ns:
+                item.state = pb.SANDBOX_READY
+        items = [item for item in items if state in {None, item.state}]
     return items[::-1] if world.profile.newest_first else items
 
 
