@@ -249,7 +249,8 @@ def _enter(host: Host, session: Session, url: str) -> None:
 
 
 def _negotiate(session: Session, url: str, protocol: str) -> None:
-    if not session.troubles.protocols((protocol,), (protocol,)):
+    spoken = session.world.profile.newest_subprotocols or protocol != _COMMANDS[-1]
+    if not (spoken and session.troubles.protocols((protocol,), (protocol,))):
         raise NotUpgraded(url, 403, f"unable to negotiate protocol: {protocol}")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from fakecri.core import lifecycle
-from fakecri.core.executables import MissingExecutableError, crun_text
+from fakecri.core.executables import MissingExecutableError, crun_text, runc_text
 from fakecri.core.first_processes import completed
 from fakecri.core.pipes import Reader, Sink
 from fakecri.core.processes import Process
@@ -52,9 +52,10 @@ def start(
         try:
             program = lifecycle.find_program(world, container, argv, is_exec=True)
         except MissingExecutableError as missing:
+            text = runc_text(missing, knows_directories=world.profile.knows_directories)
             raise CRIError(
                 "OCI runtime exec failed: exec failed: unable to start container process: "
-                f"{missing.text}: unknown"
+                f"{text}: unknown"
             ) from missing
     process = _new(world, container, argv, streams, terminal)
     container.execs.append(process)

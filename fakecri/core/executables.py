@@ -16,6 +16,8 @@ _ESCAPES = {
     **{each: f"\\{each}" for each in '\\"'},
 }
 
+_IS_DIRECTORY = "is a directory"
+
 
 class MissingExecutableError(Exception):
     """There is nothing to run. `text` is runc's, with a reason of ours in brackets, if any.
@@ -40,6 +42,13 @@ def crun_text(missing: MissingExecutableError, argv: tuple[str, ...]) -> str:
     if missing.code == errno.EACCES:
         return f"open executable: {missing.strerror}{missing.why}"
     return missing.text
+
+
+def runc_text(missing: MissingExecutableError, *, knows_directories: bool) -> str:
+    """Return what runc says; one that was built with an old Go has no word for directories."""
+    name, _, why = missing.text.rpartition(": ")
+    is_directory = why == _IS_DIRECTORY and not knows_directories
+    return f"{name}: permission denied" if is_directory else missing.text
 
 
 def locate(
@@ -140,7 +149,7 @@ def _locate_in_path(lookup: Lookup, name: str, search: str, cwd: str, *, is_insi
 def _refusal(name: str, code: int, why: str = "") -> MissingExecutableError:
     if code == errno.EISDIR:
         # execve(2) has another word for it than Go.
-        text, code = "is a directory", errno.EACCES
+        text, code = _IS_DIRECTORY, errno.EACCES
     elif code == errno.EACCES:
         text = "permission denied"
     else:

@@ -11,7 +11,12 @@ from fakecri.core import rooms, signals
 from fakecri.core.behaviours.casting import cast_exec, cast_main
 from fakecri.core.containment import build_system, lookup_of
 from fakecri.core.creation import require_ready
-from fakecri.core.executables import MissingExecutableError, quoted, require_directory
+from fakecri.core.executables import (
+    MissingExecutableError,
+    quoted,
+    require_directory,
+    runc_text,
+)
 from fakecri.core.first_processes import make_process, system_of
 from fakecri.core.namespaces import require_target
 from fakecri.core.net.pods import disconnect
@@ -115,7 +120,9 @@ def _create_task(world: World, container: Container) -> Program:
             try:
                 return prepare_task(world, container)
             except MissingExecutableError as missing:
-                raise CRIError(f"{missing.text}: unknown") from missing
+                knows = world.profile.knows_directories
+                text = runc_text(missing, knows_directories=knows)
+                raise CRIError(f"{text}: unknown") from missing
             except MountError as error:
                 text = f"error during container init: {error.strerror}: unknown"
                 raise CRIError(text) from error

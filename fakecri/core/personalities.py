@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fakecri.core.chaos import CHAOTIC
+from fakecri.core.containerds import CONTAINERD_1_6, CONTAINERD_1_7
 from fakecri.core.crio import CRIO, POD_EVENTS
 from fakecri.core.profiles import CONTAINERD, Profile
 from fakecri.errors import UsageError
@@ -14,26 +15,11 @@ DEFAULT = "containerd-2"
 UPSTREAM = "upstream"
 """What the header of a recording says where another runtime answered."""
 
-_CONTAINERD_1_6: Mapping[str, Any] = {
-    "runtime_version": "1.6.20",
-    # Of Debian 12, whose answers tell it: RuntimeConfig is an unknown method, events are not.
-    "api_level": "1.25",
-    "unimplemented": ("CheckpointContainer", "GetContainerEvents"),
-    "tells_volume_images": False,
-    "nri_version": "",
-}
-
 _ROWS: Mapping[str, Mapping[str, Any]] = {
-    "containerd-1.7": {
-        "runtime_version": "1.7.28",
-        "tells_volume_images": False,
-        "nri_version": "v0.8.0",
-        "nri_last_event": 11,
-        "nri_state_changes": True,
-    },
-    "containerd-1.6": _CONTAINERD_1_6,
+    "containerd-1.7": CONTAINERD_1_7,
+    "containerd-1.6": CONTAINERD_1_6,
     # Of the time of Kubernetes 1.24: no events, no metrics, nothing that came after them.
-    "old": {**_CONTAINERD_1_6, "runtime_version": "1.6.6", "api_level": "1.24"},
+    "old": {**CONTAINERD_1_6, "runtime_version": "1.6.6", "api_level": "1.24"},
     "crio-1.36": CRIO,
     "chaotic": CHAOTIC,
 }

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.pull_texts import PullTexts
 from fakecri.core.refusals import (
     CONTAINER_CHECKS,
     LOOKUPS,
@@ -19,6 +20,7 @@ from fakecri.core.refusals import (
     Texts,
 )
 from fakecri.core.states import CONTAINER_MOVES, SANDBOX_MOVES, ContainerState, Moves, SandboxState
+from fakecri.errors import Code
 
 
 class ImageLookup(Enum):
@@ -66,6 +68,11 @@ class Profile:
     container_checks: tuple[Check, ...] = CONTAINER_CHECKS
     """Of CreateContainerRequest, when its sandbox was found ready (8.1)."""
     texts: Texts = field(default_factory=Texts)
+    conflict: Code = Code.FAILED_PRECONDITION
+    """The code of what is said of a name that is taken; containerd 1.x has none for it."""
+    knows_directories: bool = True
+    """Whether what cannot be executed as it is a directory is called one: by a runc that was built
+    with Go 1.20 or newer. Else it is a permission that is denied."""
 
     # What is done.
     name_prefix: str = ""
@@ -175,6 +182,8 @@ class Profile:
     """Whether ImageStatus has a `spec`, with no annotations (images 1.1)."""
     untags: bool = False
     """Whether RemoveImage of a name takes off that name, while it has others (images 1.7.4)."""
+    pins_images: bool = True
+    """Whether the image of pause is `pinned` (images 1.1)."""
     keeps_used_images: bool = False
     """Whether RemoveImage refuses what a container or a pod is made of (images 1.7.4)."""
     image_fs: str = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs"
@@ -184,12 +193,46 @@ class Profile:
     tells_container_fs: bool = False
     """Whether ImageFsInfo has `container_filesystems` (images 1.8.2)."""
 
+    pull_texts: PullTexts = field(default_factory=PullTexts)
+
+    # Streams.
+    kills_execs: bool = True
+    """Whether the command of an exec is killed when its client is gone (streaming 2.10)."""
+    whole_statuses: bool = False
+    """Whether the status of an exec is one of apimachinery's: it has `metadata`, and what has gone
+    wrong in its details, too (streaming 2.4)."""
+    version_missing: str = "header {header} does not exist in request with {count} headers"
+    """What is said of an upgrade to SPDY that names no subprotocol."""
+    answers_twice: bool = False
+    """Whether two layers answer an upgrade that is refused: those of exec and attach say the text
+    twice, and that of port-forward says nothing, with a 200, where no subprotocol is named."""
+    dates_upgrades: bool = True
+    """Whether a 101 has a Date: since Go 1.20 or so."""
+    newest_subprotocols: bool = True
+    """Whether WebSockets of `v5.channel.k8s.io` are spoken, and tunnels of port-forwards. No
+    containerd does yet."""
+    resets_forwards: bool = True
+    """Whether the streams of a connection that went wrong are reset; else they end."""
+    copied_by: str = "writeto {flow}: "
+    """What stands before the error of reading what a pod sends: since Go 1.22."""
+
     # Figures.
     stats_of_ended: bool = True
     """Whether ListContainerStats has containers that do not run or are not to (stats 3.1.3)."""
     refuses_idle_stats: bool = True
     """Whether ContainerStats is an error for what does not run, and PodSandboxStats for what is not
     ready; else there are no figures, or but few (stats 3.1.2, 3.2.3)."""
+    pod_stats_need_cgroup: bool = False
+    """Whether PodSandboxStats fails where a pod's config has no `cgroup_parent`. All of containerd
+    does; 2.x as it is played here does not, as critest gives none where cgroups are cgroupfs's."""
+    idle_pods_fail_lists: bool = False
+    """Whether ListPodSandboxStats without a filter fails where a pod is not ready."""
+    rated: frozenset[str] = frozenset({"containers", "pods"})
+    """What has `usage_nano_cores`: `containers` in lists, `one` container, `pods` (stats 3.1.5)."""
+    first_rate: bool = False
+    """Whether there is one, of 0, before there are two samples to compute it from."""
+    lists_interfaces: bool = True
+    """Whether the network of a pod has a timestamp and a list of interfaces (stats 3.2.1)."""
     metric_keys: tuple[str, ...] = ("pod", "namespace", "container", "id", "image")
     """The labels that all metrics have, in their order (stats 3.4.4)."""
     pod_labels: tuple[str, ...] = ("{pod}", "{namespace}", "", "{id}", "")
@@ -209,6 +252,11 @@ class Profile:
     sandbox_info: tuple[str, ...] = ()
     container_info: tuple[str, ...] = ()
     image_info: tuple[str, ...] = ()
+
+    @property
+    def pinned_images(self) -> tuple[str, ...]:
+        """The names of images that are pinned when they are pulled."""
+        return (self.sandbox_image,) if self.pins_images else ()
 
     def image_id(self, id_: str) -> str:
         """Return the id of an image as clients see it."""

@@ -54,12 +54,13 @@ class _Pull:
         self.reference = reference
         self.host = rules or world.registry.hosts.find(reference)
         self.began_ns = world.scheduler.now_ns
+        self._says = world.profile.pull_texts
         self._failed = f'failed to pull and unpack image "{reference}"'
         self._failure = self.host and self.host.meet(reference.path, self.began_ns)
         self._held: list[Download] = []
 
     def run(self, auth: pb.AuthConfig, halfway: Iterable[Future[Any]]) -> Waits[StoredImage]:
-        with wrapped(self._failed), wrapped("failed to resolve image"):
+        with wrapped(self._failed), wrapped(self._says.resolving.format(reference=self.reference)):
             resolution = yield from self._resolve(auth)
         try:
             with wrapped(self._failed):
@@ -125,9 +126,9 @@ class _Pull:
         failure = self._failure_at("resolve")
         refused = failure is not None and failure.kind == "401"
         if refused or not self.host.lets_in(self.reference.path, who):
-            raise texts.refusal(self.host, target, who)
+            raise texts.refusal(self.host, target, who, self._says)
         if failure is not None and failure.status:
-            raise texts.status_error(target, failure)
+            raise texts.status_error(target, failure, self._says)
 
     # Fetching.
 
@@ -181,12 +182,13 @@ class _Pull:
         if failure is None:
             return order
         if failure.status or failure.kind in NO_CONNECTION:
-            return replace(order, begin=lambda: _fail(texts.open_error(target, failure)))
+            unopened = texts.open_error(target, failure, self._says)
+            return replace(order, begin=lambda: _fail(unopened))
         stop_at = size_bytes * failure.percent // 100
         if failure.kind == "hang":
             return replace(order, stop_at=stop_at, stop=lambda: _nothing(self.world))
         stop_at = size_bytes if failure.kind == "digest" else min(stop_at, size_bytes - 1)
-        error = texts.body_error(target, failure.kind, size_bytes, stop_at)
+        error = texts.body_error(target, failure.kind, size_bytes, stop_at, self._says)
         return replace(order, stop_at=stop_at, stop=lambda: _fail(error))
 
 

@@ -111,3 +111,9 @@ class Texts:
     """CreateContainer in a sandbox that is not ready (8.1)."""
     sandbox_failed: str = 'failed to start sandbox "{id}"'
     """Before what is wrong with the image of a pod itself (3.1)."""
+    sandbox_stopped_code: Code = Code.UNKNOWN
+    container_name_taken: str = (
+        "failed to reserve container name {name}; check if another CreateContainer request is in "
+        "progress"
+    )
+    """Before what is said of a name that is taken (8.2)."""

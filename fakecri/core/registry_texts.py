@@ -1,4 +1,4 @@
-"""What containerd says of a registry that fails, word for word as its releases 2.x do.
+"""What containerd says of a registry that fails, word for word as its releases do.
 
 The URLs are those of the distribution protocol. Source: spec images 1.6.7, and the texts of
 containerd's docker resolver, its fetcher and its content store.
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 from fakecri.core.credentials import Credentials, registry_host
+from fakecri.core.pull_texts import PullTexts
 from fakecri.core.references import Reference
 from fakecri.core.registry_hosts import STATUSES, Failure, RegistryHost
 from fakecri.errors import Code, CRIError, NotFoundError
@@ -17,7 +18,7 @@ CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 NAME_SERVER = "10.96.0.10:53"
 
-_DENIED = "pull access denied, repository does not exist or may require authorization"
+_UNAUTHORIZED = "401 Unauthorized"
 _SAID = {
     401: "unauthorized: authentication required",
     403: "denied: requested access to the resource is denied",
@@ -42,8 +43,13 @@ class Target(NamedTuple):
     def url(self) -> str:
         """Where it goes."""
         where = "manifests" if self.kind in {"resolve", "manifest"} else "blobs"
-        what = self.digest or self.reference.digest or self.reference.tag
-        return f"https://{registry_host(self.reference)}/v2/{self.reference.path}/{where}/{what}"
+        path = f"{self.reference.path}/{where}/{self.what}"
+        return f"https://{registry_host(self.reference)}/v2/{path}"
+
+    @property
+    def what(self) -> str:
+        """The digest or the tag that is asked for."""
+        return self.digest or self.reference.digest or self.reference.tag
 
     @property
     def request(self) -> str:
@@ -51,17 +57,24 @@ class Target(NamedTuple):
         return f'failed to do request: {self.method.capitalize()} "{self.url}"'
 
 
-def status_error(target: Target, failure: Failure) -> CRIError:
+def status_error(target: Target, failure: Failure, texts: PullTexts) -> CRIError:
     """Return what comes of an answer with a bad status."""
     status = failure.status
     if status == 404:  # noqa: PLR2004  # Not Found
         return _missing(target)
-    text = f"unexpected status from {target.method} request to {target.url}: "
-    text += f"{status} {STATUSES[status]}"
-    # A HEAD has no body; after a 403 containerd asks again, with a GET.
-    has_body = target.kind != "resolve" or status == 403  # noqa: PLR2004  # Forbidden
+    is_head = target.kind == "resolve"
+    text = _filled(
+        texts.head_status if is_head else texts.get_status, target, f"{status} {STATUSES[status]}"
+    )
+    # A HEAD has no body; after a 403 some releases ask again, with a GET.
+    has_body = not is_head or (status == 403 and texts.asks_again)  # noqa: PLR2004  # Forbidden
     said = failure.message or _SAID.get(status, "")
-    return CRIError(f"{text}\n{said}" if has_body and said else text)
+    return CRIError(text + texts.body.format(said=said) if has_body and said else text)
+
+
+def _filled(text: str, target: Target, status: str) -> str:
+    host = registry_host(target.reference)
+    return text.format(url=target.url, host=host, what=target.what, status=status)
 
 
 def _missing(target: Target) -> CRIError:
@@ -99,10 +112,12 @@ def _address(name: str) -> str:
     return f"192.0.2.{int(hashlib.sha256(name.encode()).hexdigest(), 16) % 254 + 1}"
 
 
-def open_error(target: Target, failure: Failure) -> CRIError:
+def open_error(target: Target, failure: Failure, texts: PullTexts) -> CRIError:
     """Return what comes of content that the registry does not begin to send."""
     error = (
-        status_error(target, failure) if failure.status else connection_error(target, failure.kind)
+        status_error(target, failure, texts)
+        if failure.status
+        else connection_error(target, failure.kind)
     )
     return CRIError(f"failed to copy: httpReadSeeker: failed open: {error.message}", error.code)
 
@@ -113,12 +128,12 @@ def ingest_error(path: str, *, opened: bool) -> CRIError:
     return CRIError(f"{what}: no space left on device")
 
 
-def body_error(target: Target, kind: str, size_bytes: int, fetched_bytes: int) -> CRIError:
+def body_error(
+    target: Target, kind: str, size_bytes: int, fetched_bytes: int, texts: PullTexts
+) -> CRIError:
     """Return what comes of content that is broken off, or is not what was asked for."""
     if kind == "eof":
-        return CRIError(
-            f"short read: expected {size_bytes} bytes but got {fetched_bytes}: unexpected EOF"
-        )
+        return CRIError(texts.short.format(expected=size_bytes, got=fetched_bytes))
     if kind == "reset":
         name, _, port = registry_host(target.reference).partition(":")
         ends = f"10.0.0.2:40404->{_address(name)}:{port or 443}"
@@ -131,13 +146,13 @@ def body_error(target: Target, kind: str, size_bytes: int, fetched_bytes: int) -
     )
 
 
-def refusal(host: RegistryHost, target: Target, who: Credentials) -> CRIError:
+def refusal(host: RegistryHost, target: Target, who: Credentials, texts: PullTexts) -> CRIError:
     """Return what comes of credentials that are not good enough, or are none."""
     reference = target.reference
     if host.scheme == "basic":
         if not (who.username and who.secret):
-            return CRIError(f"{_DENIED}: authorization failed: no basic auth credentials")
-        return CRIError(f"unexpected status from HEAD request to {target.url}: 401 Unauthorized")
+            return CRIError(_filled(texts.no_basic, target, _UNAUTHORIZED))
+        return CRIError(_filled(texts.head_status, target, _UNAUTHORIZED))
     server = registry_host(reference)
     realm, service = f"https://{server}/token", server
     if server == "registry-1.docker.io":
@@ -145,10 +160,8 @@ def refusal(host: RegistryHost, target: Target, who: Credentials) -> CRIError:
     scope = quote_plus(f"repository:{reference.path}:pull")
     url = f"{realm}?scope={scope}&service={quote(service, safe='')}"
     kind = "oauth" if who.secret else "anonymous"
-    return CRIError(
-        f"failed to authorize: failed to fetch {kind} token: "
-        f"unexpected status from GET request to {url}: 401 Unauthorized"
-    )
+    status = texts.unauthorised.format(url=url, status=_UNAUTHORIZED)
+    return CRIError(f"failed to authorize: failed to fetch {kind} token: {status}")
 
 
 def ingest_path(root: str, target: Target) -> str:

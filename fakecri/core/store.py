@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from fakecri.core.executables import quoted
 from fakecri.core.records import Container, Sandbox
-from fakecri.errors import CRIError, NotFoundError, ReservedError
+from fakecri.errors import Code, CRIError, NotFoundError, ReservedError
 
 R = TypeVar("R", Sandbox, Container)
 
@@ -30,14 +30,17 @@ class AmbiguousId(CRIError):  # noqa: N818  # likewise
 class Names:
     """Names held by ids. A name is reserved before any work, and released when all is undone."""
 
-    def __init__(self) -> None:
+    def __init__(self, conflict: Code = Code.FAILED_PRECONDITION) -> None:
+        """`conflict`: the code of what is said of a name that is taken."""
+        self._conflict = conflict
         self._holders: dict[str, str] = {}
 
     def reserve(self, name: str, holder: str) -> None:
         """Hold `name` for the id `holder`; ReservedError says who holds it already."""
         held = self._holders.setdefault(name, holder)
         if held != holder:
-            raise ReservedError(f'name {quoted(name)} is reserved for "{held}"')
+            text = f'name {quoted(name)} is reserved for "{held}"'
+            raise ReservedError(text, self._conflict)
 
     def find_holder(self, name: str) -> str | None:
         """Return the id that holds `name`."""
@@ -119,11 +122,11 @@ class Shelf(Generic[R]):
 class Store:
     """All that clients can see."""
 
-    def __init__(self) -> None:
+    def __init__(self, conflict: Code = Code.FAILED_PRECONDITION) -> None:
         self.sandboxes: Shelf[Sandbox] = Shelf()
         self.containers: Shelf[Container] = Shelf()
-        self.sandbox_names = Names()
-        self.container_names = Names()
+        self.sandbox_names = Names(conflict)
+        self.container_names = Names(conflict)
         self.parked: dict[str, Sandbox | Container] = {}
         """By name: what was made for clients that have gone, kept from sight: see `duplicates`."""
 

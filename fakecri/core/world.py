@@ -86,10 +86,10 @@ class World:
         self.mounted.keep_time(self.clock.wall_ns)
         self.files.keep_time(self.clock.wall_ns)
         self.recorder = parts.recorder(self.clock.wall_ns, self.scheduler)
-        self.store = Store()
+        self.store = Store(self.profile.conflict)
         self.node = Node()
         self.disk = self.node.disk
-        self.images = ImageStore((self.profile.sandbox_image,), self.disk)
+        self.images = ImageStore(self.profile.pinned_images, self.disk)
         self.downloads = Downloads(self.scheduler, self.disk)
         self.addresses = AddressPool(parts.subnets[0])
         self.more_addresses = tuple(

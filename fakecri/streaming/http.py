@@ -17,8 +17,11 @@ import h11
 
 from fakecri.core.dates import format_date
 from fakecri.core.executables import quoted
+from fakecri.core.profiles import CONTAINERD, Profile
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.streaming.admissions import RETRY_AFTER_S, Refusal
+from fakecri.core.streaming.commands import Exec
+from fakecri.core.streaming.forwards import Forward
 from fakecri.core.streaming.sessions import Session
 from fakecri.core.world import World
 from fakecri.streaming.conversations import Conversation
@@ -215,14 +218,17 @@ class Front:
         self._hand_over(conversation)
 
     def _upgrade(self, request: Request, session: Session) -> None:
-        known = FORWARDS if session.method == "portforward" else COMMANDS
-        chosen = negotiate(request, session.troubles.protocols(known, _wanted(request)))
+        known = FORWARDS if session.method == Forward.method else COMMANDS
+        offered = session.troubles.protocols(known, _wanted(request))
+        chosen = negotiate(request, offered, self._world.profile, session.method)
         if isinstance(chosen, Response):
             self._respond(chosen)
             return
         headers = [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), (_VERSION, chosen)]
+        if self._world.profile.dates_upgrades:
+            headers.append(self._date())
         answer = h11.InformationalResponse(
-            status_code=101, reason=b"Switching Protocols", headers=[*headers, self._date()]
+            status_code=101, reason=b"Switching Protocols", headers=headers
         )
         self._output += self._protocol.send(answer) or b""
         session.begin(f"SPDY/3.1 {chosen}")
@@ -266,24 +272,33 @@ def is_websocket(request: Request) -> bool:
     )
 
 
-def negotiate(request: Request, offered: tuple[str, ...]) -> str | Response:
+def negotiate(
+    request: Request,
+    offered: tuple[str, ...],
+    profile: Profile = CONTAINERD,
+    method: str = Exec.method,
+) -> str | Response:
     """Return the subprotocol to speak: the client's first that is `offered`; or why there is none.
 
     The headers that ask for an upgrade are looked at last.
     """
     wanted = _wanted(request)
     if not wanted:
+        if profile.answers_twice and method == Forward.method:
+            return Response(200, b"")
         count = len({name for name, _ in request.headers} - {"host"})
-        return _failure(
-            400,
-            f"unable to upgrade: header {_VERSION} does not exist in request with {count} headers",
-        )
+        text = profile.version_missing.format(header=_VERSION, count=count)
+        return _failure(400, f"unable to upgrade: {text}")
     chosen = next((each for each in wanted if each in offered), None)
     if chosen is None:
+        text = (
+            "unable to upgrade: unable to negotiate protocol: client supports "
+            f"[{' '.join(wanted)}], server accepts [{' '.join(offered)}]"
+        )
+        is_twice = profile.answers_twice and method != Forward.method
         return _failure(
             403,
-            "unable to upgrade: unable to negotiate protocol: client supports "
-            f"[{' '.join(wanted)}], server accepts [{' '.join(offered)}]",
+            f"{text}\n{text}" if is_twice else text,
             *(("X-Accepted-Stream-Protocol-Versions", each) for each in offered),
         )
     upgrades = "upgrade" in request.first("connection").lower()

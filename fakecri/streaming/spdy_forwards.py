@@ -52,7 +52,7 @@ class Pair:
     ended: bool = False
     """Whether the client has ended its data."""
     troubled: bool = False
-    """Whether it was told of an error: then its streams are reset."""
+    """Whether it was told of an error: then its streams are reset, by most runtimes."""
 
 
 class SpdyForward:
@@ -225,7 +225,7 @@ class SpdyForward:
 
     def _end(self, pair: Pair, kind: str) -> None:
         stream_id = pair.streams[kind]
-        if pair.troubled:
+        if pair.troubled and self._session.world.profile.resets_forwards:
             self._output += self._connection.reset(stream_id)
         else:
             self._write(stream_id, b"", ends=True)

@@ -37,6 +37,8 @@ FORWARDS: Mapping[str, Subprotocol] = {
     TUNNEL: Subprotocol(TUNNEL, 4),
 }
 """Those of port-forward."""
+NEWEST = frozenset({"v5.channel.k8s.io", TUNNEL})
+"""Those of today's clients, which kubelets speak, and runtimes not yet."""
 
 
 class _Refused(Exception):  # noqa: N818  # an outcome, no failure of ours
@@ -85,7 +87,10 @@ def _negotiate(request: Request, session: Session) -> tuple[str, Subprotocol]:
         raise _Refused("400 Bad Request", "missing or bad WebSocket Version", header)
     known = FORWARDS if session.method == Forward.method else COMMANDS
     wanted = [name.strip() for name in request.first("sec-websocket-protocol").split(",")]
-    offered = session.troubles.protocols(tuple(known), wanted)
+    spoken = tuple(known)
+    if not session.world.profile.newest_subprotocols:
+        spoken = tuple(each for each in known if each not in NEWEST)
+    offered = session.troubles.protocols(spoken, wanted)
     for name in wanted:
         if name in offered:
             return key, known[name]

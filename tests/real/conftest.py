@@ -22,7 +22,7 @@ from tests.real import install
 from tests.real.containerd import Address, containerd, obstacles
 from tests.real.crictl import Crictl
 from tests.real.registry import FAILURES
-from tests.real.runtimes import BUSYBOX, FAKE, REAL, WAIT_TIMEOUT_S, Pod, Runtime, Stage
+from tests.real.runtimes import BUSYBOX, FAKE, OLD_FAKE, REAL, WAIT_TIMEOUT_S, Pod, Runtime, Stage
 from tests.real.wires import Doors
 from tests.requirements import skip_for
 
@@ -42,7 +42,7 @@ def _terminated_like_interrupted() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-@pytest.fixture(scope="session", params=[FAKE, REAL])
+@pytest.fixture(scope="session", params=[FAKE, OLD_FAKE, REAL])
 def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """A running server with busybox pulled; one for the whole session."""
     # Another run on this machine has other addresses.
@@ -65,7 +65,9 @@ def _running(name: str, *options: str) -> Iterator[Runtime]:
     skip_for(obstacles() if name == REAL else install.missing("crictl"))
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,
-        containerd() if name == REAL else _fakecri(Path(home), options) as server,
+        containerd()
+        if name == REAL
+        else _fakecri(Path(home), (*options, *_played(name))) as server,
         _proxied(server, Path(home)) if THROUGH_PROXY else nullcontext(server) as address,
     ):
         crictl = Crictl(_crictl_program(), Path(home) / "crictl.yaml", address.endpoint)
@@ -139,6 +141,10 @@ def _fakecri(home: Path, options: Sequence[str]) -> Iterator[Address]:
         finally:
             status = _terminate(server)
     assert status == 0, f"fakecri ended with {status}: {(home / 'log').read_text()}"
+
+
+def _played(name: str) -> tuple[str, ...]:
+    return ("--personality", "containerd-1.6") if name == OLD_FAKE else ()
 
 
 def _rule(failure: str) -> str:

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 BUSYBOX = "docker.io/library/busybox:latest"
 FAKE = "fakecri"
+OLD_FAKE = "fakecri as containerd-1.6"
+"""What it plays is the version that the real one has."""
 REAL = "containerd"
 WAIT_TIMEOUT_S = 20.0
 
@@ -53,11 +55,11 @@ class Runtime:
 
     def expects(self, difference: Difference[T]) -> T:
         """This runtime's side of a difference."""
-        return difference.real if self.name == REAL else difference.fake
+        return difference.fake if self.name == FAKE else difference.real
 
     def refuses(self, rpc: str, answer: Answer) -> bool:
         """Does this runtime lack the RPC? Then the answer must say so."""
-        if self.name != REAL or rpc not in ABSENT_IN_REAL:
+        if self.name == FAKE or rpc not in ABSENT_IN_REAL:
             return False
         assert answer.status == 1, answer
         assert "code = Unimplemented" in answer.error, answer

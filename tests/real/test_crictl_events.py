@@ -8,6 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
+from tests.real.runtimes import FAKE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -98,7 +100,7 @@ def test_checkpoint_of_what_does_not_run_fails(stage: Stage) -> None:
 
 def _refuses_events(runtime: Runtime) -> bool:
     """Where the RPC is missing, crictl ends at once; elsewhere it would not end."""
-    if runtime.name != "containerd":
+    if runtime.name == FAKE:
         return False
     return runtime.refuses("GetContainerEvents", runtime.crictl.run("events"))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.real.runtimes import BUSYBOX, FAKE, REAL, Difference, Runtime, Stage
+from tests.real.runtimes import BUSYBOX, REAL, Difference, Runtime, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,7 +137,7 @@ def test_pull_from_a_registry_that_fails(
 
 def test_pull_of_what_no_registry_has(runtime: Runtime) -> None:
     answer = runtime.crictl.run("pull", "not-there:1")
-    if runtime.name == FAKE:  # every well-formed reference can be pulled there
+    if runtime.name != REAL:  # every well-formed reference can be pulled there
         assert answer.status == 0
         runtime.crictl.ok("rmi", "not-there:1")
         return

@@ -21,7 +21,7 @@ from fakecri.streaming.spdy_frames import (
     RstStream,
     SynReply,
 )
-from tests.real.runtimes import REAL
+from tests.real.runtimes import FAKE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -123,7 +123,7 @@ def _lines(runtime: Runtime, frames: list[Frame], names: Mapping[int, str]) -> l
 
 def _status(runtime: Runtime, text: str) -> str:
     """What an error channel said, as the main branch of containerd encodes it."""
-    if runtime.name == REAL and text.startswith("{"):
+    if runtime.name != FAKE and text.startswith("{"):
         # 1.6 encodes a whole metav1.Status, and repeats internal errors in its details.
         status = json.loads(text)
         status.pop("metadata")

@@ -30,7 +30,8 @@ def create_container(
     check(world.profile.request_checks, request)
     sandbox = get_sandbox(world, "CreateContainer", request.pod_sandbox_id)
     if sandbox.state is not SandboxState.READY:
-        raise CRIError(world.profile.texts.sandbox_stopped.format(id=sandbox.id))
+        texts = world.profile.texts
+        raise CRIError(texts.sandbox_stopped.format(id=sandbox.id), texts.sandbox_stopped_code)
     check(world.profile.container_checks, request)
     creation.require_known_stop_signal(request.config)
     world.behaviours.check(request.config.metadata.name, sandbox.config.annotations)
@@ -43,10 +44,7 @@ def create_container(
     )
     if same is not None:
         return pb.CreateContainerResponse(container_id=same)
-    with wrapped(
-        f"failed to reserve container name {quoted(name)}; check if another CreateContainer "
-        "request is in progress"
-    ):
+    with wrapped(world.profile.texts.container_name_taken.format(name=quoted(name))):
         world.store.container_names.reserve(name, id_)
     try:
         container = _build(world, request, sandbox, id_, name)

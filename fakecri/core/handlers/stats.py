@@ -3,15 +3,17 @@
 from collections.abc import Callable
 
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core import pod_stats
 from fakecri.core.containment import pod_limit_bytes
 from fakecri.core.lookups import get_container, get_sandbox
+from fakecri.core.profiles import Profile
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.registry import handles
 from fakecri.core.selection import batches, select_containers, select_sandboxes
 from fakecri.core.states import ContainerState, SandboxState
 from fakecri.core.usage import Levels, Traffic, Usage
 from fakecri.core.world import World
-from fakecri.errors import Code, CRIError
+from fakecri.errors import CRIError
 
 _UNLIMITED_BYTES = 2**62
 _INTERFACE = "eth0"
@@ -28,7 +30,10 @@ def container_stats(world: World, request: pb.ContainerStatsRequest) -> pb.Conta
             stats = _container_stats(world, container) if alive else None
             return pb.ContainerStatsResponse(stats=stats)
         raise CRIError("unexpected metrics response: []")
-    return pb.ContainerStatsResponse(stats=_container_stats(world, container))
+    stats = _container_stats(world, container)
+    if "one" in world.profile.rated:
+        _set_rate(world, container.id, stats.cpu)
+    return pb.ContainerStatsResponse(stats=stats)
 
 
 @handles
@@ -81,13 +86,7 @@ def pod_sandbox_stats(
     a runtime that manages cgroups by cgroupfs.
     """
     sandbox = get_sandbox(world, "PodSandboxStats", request.pod_sandbox_id)
-    if world.profile.refuses_idle_stats and sandbox.state is not SandboxState.READY:
-        raise CRIError(
-            f"failed to decode pod sandbox metrics {request.pod_sandbox_id}: failed to get pod "
-            f'sandbox stats since sandbox container "{sandbox.id}" is not in ready state: '
-            "unavailable",
-            Code.UNAVAILABLE,
-        )
+    pod_stats.require(world.profile, sandbox, request.pod_sandbox_id)
     return pb.PodSandboxStatsResponse(stats=_sandbox_stats(world, sandbox))
 
 
@@ -96,7 +95,7 @@ def list_pod_sandbox_stats(
     world: World, request: pb.ListPodSandboxStatsRequest
 ) -> pb.ListPodSandboxStatsResponse:
     """Pods that are not ready are left out without a word."""
-    return pb.ListPodSandboxStatsResponse(stats=_sandbox_items(world, request.filter))
+    return pb.ListPodSandboxStatsResponse(stats=_sandbox_items(world, request))
 
 
 @handles
@@ -106,17 +105,24 @@ def stream_pod_sandbox_stats(
     send: Callable[[pb.StreamPodSandboxStatsResponse], None],
 ) -> None:
     """Nothing to send, no message."""
-    for batch in batches(_sandbox_items(world, request.filter), world.profile.stream_batch):
+    for batch in batches(_sandbox_items(world, request), world.profile.stream_batch):
         send(pb.StreamPodSandboxStatsResponse(pod_sandbox_stats=batch))
 
 
-def _sandbox_items(world: World, wanted: pb.PodSandboxStatsFilter) -> list[pb.PodSandboxStats]:
+def _sandbox_items(
+    world: World, request: pb.ListPodSandboxStatsRequest | pb.StreamPodSandboxStatsRequest
+) -> list[pb.PodSandboxStats]:
+    wanted = request.filter
+    profile = world.profile
+    idle_ones = profile.idle_pods_fail_lists and not request.HasField("filter")
+    ready_only = profile.refuses_idle_stats and not idle_ones
     selected = select_sandboxes(
         world.store,
         id_=wanted.id,
-        state=SandboxState.READY if world.profile.refuses_idle_stats else None,
+        state=SandboxState.READY if ready_only else None,
         labels=wanted.label_selector,
     )
+    pod_stats.require_all(profile, selected)
     return [_sandbox_stats(world, sandbox) for sandbox in selected]
 
 
@@ -159,10 +165,11 @@ def _sandbox_stats(world: World, sandbox: Sandbox) -> pb.PodSandboxStats:
             if _has_stats(world, each)
         ],
     )
-    _set_rate(world, sandbox.id, linux.cpu)
+    if "pods" in world.profile.rated:
+        _set_rate(world, sandbox.id, linux.cpu)
     if not sandbox.host_network:
         traffic = world.meters.read_traffic(sandbox, now_ns)
-        linux.network.CopyFrom(_network(traffic, stamp_ns))
+        linux.network.CopyFrom(_network(traffic, stamp_ns, world.profile))
     return pb.PodSandboxStats(
         attributes=pb.PodSandboxAttributes(
             id=sandbox.id,
@@ -199,6 +206,8 @@ def _cpu(usage: Usage, stamp_ns: int) -> pb.CpuUsage:
 def _set_rate(world: World, id_: str, cpu: pb.CpuUsage) -> None:
     used_ns = cpu.usage_core_nano_seconds.value
     rate = world.meters.sample(id_, world.clock.wall_ns(), used_ns)
+    if rate is None and world.profile.first_rate:
+        rate = 0
     if rate is not None:
         cpu.usage_nano_cores.value = rate
 
@@ -231,7 +240,7 @@ def _psi(waiting_ns: int, stalled_ns: int) -> pb.PsiStats:
     )
 
 
-def _network(traffic: Traffic, stamp_ns: int) -> pb.NetworkUsage:
+def _network(traffic: Traffic, stamp_ns: int, profile: Profile) -> pb.NetworkUsage:
     interface = pb.NetworkInterfaceUsage(
         name=_INTERFACE,
         rx_bytes=_value(traffic.received_bytes),
@@ -239,6 +248,8 @@ def _network(traffic: Traffic, stamp_ns: int) -> pb.NetworkUsage:
         tx_bytes=_value(traffic.sent_bytes),
         tx_errors=_value(traffic.send_errors),
     )
+    if not profile.lists_interfaces:
+        return pb.NetworkUsage(default_interface=interface)
     # Against the contract, the default interface is among the others as well.
     return pb.NetworkUsage(timestamp=stamp_ns, default_interface=interface, interfaces=[interface])
 

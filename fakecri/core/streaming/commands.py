@@ -62,6 +62,10 @@ class Command(Session):
         """The channels that carry output."""
         return tuple(each for each in OUTPUTS if getattr(self.request, each))
 
+    @property
+    def _whole(self) -> bool:
+        return self.world.profile.whole_statuses
+
     def start(self) -> None:
         """All channels are there: the process starts, or the attachment begins."""
         if not self.ended:
@@ -171,7 +175,7 @@ class Exec(Command):
                 self._run(streams)
         except CRIError as error:
             text = f"error executing command in container: {error.message}"
-            self.put("error", statuses.failed(self.version, text))
+            self.put("error", statuses.failed(self.version, text, whole=self._whole))
             self.finish("error")
 
     def _run(self, streams: Streams) -> None:
@@ -217,7 +221,8 @@ class Exec(Command):
         if self._process is not None:
             self._end_outputs()
             code = self._process.exited.result()
-            self.put("error", statuses.exited(self.version, self.request.cmd, code))
+            status = statuses.exited(self.version, self.request.cmd, code, whole=self._whole)
+            self.put("error", status)
             self.finish("exit")
 
     def _end_outputs(self) -> None:
@@ -233,7 +238,8 @@ class Exec(Command):
         if self._input is not None:
             self._input.close()
         process = self._process
-        if process is not None and reason != "restart" and self.troubles.passes("hang up"):
+        kills = self.world.profile.kills_execs and reason != "restart"
+        if process is not None and kills and self.troubles.passes("hang up"):
             process.kill(signals.SIGKILL)
 
 
@@ -254,7 +260,7 @@ class Attach(Command):
             execs.require_alive(self.world, container)
         except CRIError as error:
             text = f"error attaching to container: {error.message}"
-            self.put("error", statuses.failed(self.version, text))
+            self.put("error", statuses.failed(self.version, text, whole=self._whole))
             self.finish("error")
             return
         self._container = container
@@ -319,7 +325,7 @@ class Attach(Command):
         """End it, once; what the container has ended with is nobody's business."""
         self._leave()
         self._end_outputs()
-        self.put("error", statuses.succeeded(self.version))
+        self.put("error", statuses.succeeded(self.version, whole=self._whole))
         self.finish(reason)
 
     def _leave(self) -> None:

@@ -212,7 +212,8 @@ class Forwarded:
                 self._session.put(self.data, chunk)
                 yield from self._session.world.scheduler.sleep(0)  # the turn of others
         except ConnectionResetError:
-            text = f"writeto {flow}: read {flow}: read: connection reset by peer"
+            copied_by = self._session.world.profile.copied_by.format(flow=flow)
+            text = f"{copied_by}read {flow}: read: connection reset by peer"
             raise CRIError(text) from None
 
     def _inward(self, connection: Connection, flow: str) -> Waits[None]:

@@ -236,7 +236,8 @@ class _Status(Stage):
             return str(self.named["content"]).encode()
         command: Any = self.session
         argv = getattr(command.request, "cmd", ())
-        return statuses.exited(command.version, argv, int(self.named["exit_code"]))
+        whole = command.world.profile.whole_statuses
+        return statuses.exited(command.version, argv, int(self.named["exit_code"]), whole=whole)
 
 
 class _Reset(Stage):

@@ -9,15 +9,18 @@ JSON_SINCE = 4
 """The first version of the subprotocol whose status is an object, on success too."""
 
 
-def succeeded(version: int) -> bytes:
-    """Return the status of a success; nothing before version 4."""
-    return _told(version, "", status="Success")
+def succeeded(version: int, *, whole: bool = False) -> bytes:
+    """Return the status of a success; nothing before version 4.
+
+    Of apimachinery's types it is a `whole` one.
+    """
+    return _told(version, "", whole=whole, status="Success")
 
 
-def exited(version: int, command: Sequence[str], exit_code: int) -> bytes:
+def exited(version: int, command: Sequence[str], exit_code: int, *, whole: bool = False) -> bytes:
     """Return the status of a command that ended with an exit code."""
     if not exit_code:
-        return succeeded(version)
+        return succeeded(version, whole=whole)
     shown = " ".join(command)
     message = (
         "command terminated with non-zero exit code: "
@@ -28,6 +31,7 @@ def exited(version: int, command: Sequence[str], exit_code: int) -> bytes:
     return _told(
         version,
         message,
+        whole=whole,
         status="Failure",
         message=message,
         reason="NonZeroExitCode",
@@ -35,14 +39,16 @@ def exited(version: int, command: Sequence[str], exit_code: int) -> bytes:
     )
 
 
-def failed(version: int, text: str) -> bytes:
+def failed(version: int, text: str, *, whole: bool = False) -> bytes:
     """Return the status of what went wrong before anything ran, or otherwise."""
     message = f"Internal error occurred: {text}"
-    return _told(
-        version, message, status="Failure", message=message, reason="InternalError", code=500
-    )
+    fields: dict[str, Any] = {"status": "Failure", "message": message, "reason": "InternalError"}
+    if whole:
+        fields["details"] = {"causes": [{"message": text}]}
+    return _told(version, message, whole=whole, **fields, code=500)
 
 
-def _told(version: int, plain: str, /, **fields: Any) -> bytes:
-    text = go_json(fields) if version >= JSON_SINCE else plain
+def _told(version: int, plain: str, /, *, whole: bool, **fields: Any) -> bytes:
+    metadata: dict[str, Any] = {"metadata": {}} if whole else {}
+    text = go_json(metadata | fields) if version >= JSON_SINCE else plain
     return text.encode("utf-8", "surrogateescape")
