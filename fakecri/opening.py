@@ -55,8 +55,6 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     whose API is spoken, such as 1.30 (empty: the personality's).
     """
     pace, profile = pace or Manual(jumps=True), profile_of(personality)
-    programs = Programs()
-    programs.toolbox = find_toolbox()
     world = World(
         Parts(
             scheduler=Scheduler(pace.start_ns),
@@ -64,7 +62,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
             files=files or MemoryFiles(),
             mounted=mounted,
             registry=Registry(strict=strict_images),
-            programs=programs,
+            programs=_programs(),
             recorder=lambda wall_ns, scheduler: Recorder(
                 wall_ns, scheduler, record.write if record else None, keep_calls, mask
             ),
@@ -82,6 +80,12 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     for text in () if upstream or is_replay else profile.rules:
         world.faults.arm(parse_rule(text))
     return Host(world, pace)
+
+
+def _programs() -> Programs:
+    programs = Programs()
+    programs.toolbox = find_toolbox()
+    return programs
 
 
 def _write_header(world: World, version: str, **facts: Any) -> None:
