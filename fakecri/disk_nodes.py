@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fakecri.core.rootfs.nodes import Handle, Made, Node
 from fakecri.core.rootfs.stats import Stat
+from fakecri.machine_mounts import View
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -29,12 +30,12 @@ class DiskNode(Node):
     def __init__(self, place: Path) -> None:
         """FileNotFoundError where nothing is there."""
         self.place = place
-        mode = place.lstat().st_mode
+        mode = self._status().st_mode
         self.kind = _KINDS.get(stat.S_IFMT(mode), "file")  # type: ignore[misc]  # as the disk says
 
     def stat(self) -> Stat:
         """Return its status."""
-        found = self.place.lstat()
+        found = self._status()
         return Stat(
             _KINDS.get(stat.S_IFMT(found.st_mode), "file"),
             stat.S_IMODE(found.st_mode),
@@ -58,7 +59,7 @@ class DiskNode(Node):
         mtime_ns: int | None = None,
     ) -> None:
         """Change attributes. The machine must allow this process to."""
-        before = self.place.lstat()
+        before = self._status()
         owners = (before.st_uid if uid is None else uid, before.st_gid if gid is None else gid)
         if owners != (before.st_uid, before.st_gid):
             os.chown(self.place, *owners, follow_symlinks=False)
@@ -66,6 +67,9 @@ class DiskNode(Node):
             self.place.chmod(mode)
         if mtime_ns is not None:
             os.utime(self.place, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+
+    def _status(self) -> os.stat_result:
+        return self.place.lstat()
 
     def find(self, name: str) -> "DiskNode | None":
         """Return what a name leads to."""
@@ -124,6 +128,20 @@ class DiskNode(Node):
         """Open it; it is never a FIFO or a device of this machine that is opened."""
         flags = os.O_RDWR if writes else os.O_RDONLY
         return DiskHandle(os.open(self.place, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+
+
+class DiskView(DiskNode):
+    """A directory, as far down as a view of this machine's mounts leads."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: View, inside: str) -> None:
+        """`inside`: a path from where the view begins."""
+        self._view = view  # it lasts as long as somebody has it
+        super().__init__(Path(view.place, inside))
+
+    def _status(self) -> os.stat_result:
+        return self.place.stat()  # the view itself is a link
 
 
 class DiskHandle(Handle):

@@ -8,7 +8,9 @@ from pathlib import Path
 from fakecri.core.files import AppendFile, Files
 from fakecri.core.paths import path_error, split_path
 from fakecri.core.rootfs.nodes import Node
+from fakecri.core.rootfs.places import Mount
 from fakecri.logs import DiskFiles
+from fakecri.real_mounts import RealMounts
 
 
 class HostFiles:
@@ -21,7 +23,8 @@ class HostFiles:
     def __init__(self, others: Files, prefixes: Sequence[Path]) -> None:
         self._others = others
         self._prefixes = tuple(Path(os.path.realpath(each)) for each in prefixes)
-        self._disk = DiskFiles()
+        self._disk = DiskFiles(tops=self._prefixes)
+        self._real = RealMounts()
 
     def _files(self, path: str) -> Files:
         place = os.path.realpath("/" + "/".join(split_path(path)))
@@ -66,6 +69,35 @@ class HostFiles:
     def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:
         """As `Files.mounts_below`."""
         return self._files(path).mounts_below(path)
+
+    def view(self, path: str) -> Node:
+        """As `Files.view`."""
+        return self._files(path).view(path)
+
+    def attach(self, path: str, mount: Mount) -> None:
+        """As `Files.attach`; on this machine for real, as far as it may be."""
+        if self._files(path) is self._disk:
+            self._real.attach(Path(os.path.realpath(path)), mount)
+        else:
+            self._others.attach(path, mount)
+
+    def detach(self, path: str) -> None:
+        """As `Files.detach`."""
+        if self._files(path) is self._disk:
+            self._real.detach(Path(os.path.realpath(path)))
+        else:
+            self._others.detach(path)
+
+    def close(self) -> None:
+        """Undo what is still mounted on this machine: as a room of a host."""
+        self._real.close()
+
+    def is_thinking(self) -> bool:
+        """Nothing happens here by itself."""
+        return False
+
+    def stir(self) -> None:
+        """Nor does it depend on the pace."""
 
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """As `Files.keep_time`."""

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +10,11 @@ from pathlib import Path
 from fakecri.core.files import AppendFile
 from fakecri.core.paths import parents, path_error, split_path
 from fakecri.core.rootfs.nodes import Node
-from fakecri.disk_nodes import DiskNode
+from fakecri.core.rootfs.places import Mount
+from fakecri.disk_nodes import DiskNode, DiskView
+from fakecri.machine_mounts import Views, mount_points
 
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-_MOUNT_TABLE = Path("/proc/self/mountinfo")
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -29,11 +29,14 @@ class DiskFiles:
     Errors name the path of the node, not the place on the disk.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, tops: Sequence[Path] = ()) -> None:
+        """`tops`: directories of which views are had whole, for all who need one."""
         self._root: Path | None = None
+        self._views, self._tops = Views(), tuple(tops)
         if root is not None:
             root.mkdir(parents=True, exist_ok=True)
             self._root = root.resolve()
+            self._tops = (self._root,)
 
     def open_append(self, path: str, mode: int = 0o640, parent_mode: int = 0o755) -> AppendFile:
         """As `Files.open_append`: unbuffered, each write one call of the operating system."""
@@ -94,11 +97,9 @@ class DiskFiles:
         """As `Files.mounts_below`: what is mounted on this machine, if it tells."""
         try:
             place = os.path.realpath(self._place(path))
-            lines = _MOUNT_TABLE.read_text(errors="surrogateescape").splitlines()
         except OSError:
             return ()
-        rows = [each.split(" ") for each in lines]
-        found = {_unescaped(row[4]): "ro" in row[5].split(",") for row in rows}
+        found = {each.path: each.read_only for each in mount_points()}
         below = place.rstrip("/") + "/"
         inside = path.rstrip("/") + "/"
         return [
@@ -106,6 +107,19 @@ class DiskFiles:
             for point, read_only in sorted(found.items())
             if point.startswith(below)
         ]
+
+    def view(self, path: str) -> Node:
+        """As `Files.view`; where nobody can have one, what is mounted later is seen too."""
+        place = Path(os.path.realpath(self._place(path)))
+        top = next((each for each in self._tops if place.is_relative_to(each)), place)
+        view = self._views.take(str(top)) if place.is_dir() else None
+        return self.node(path) if view is None else DiskView(view, str(place.relative_to(top)))
+
+    def attach(self, path: str, mount: Mount) -> None:
+        """As `Files.attach`: nobody allowed it, so it is on the disk for no container to come."""
+
+    def detach(self, path: str) -> None:
+        """As `Files.detach`."""
 
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """As `Files.keep_time`: a disk has a clock of its own."""
@@ -173,11 +187,6 @@ class _DiskAppendFile:
         if descriptor >= 0:
             with _naming(self._path):
                 os.close(descriptor)
-
-
-def _unescaped(path: str) -> str:
-    """Return a path of the mount table, where white space is written in octal."""
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from fakecri.core.upstream import Upstream
 from fakecri.core.world import Parts, World
 from fakecri.errors import UsageError
 from fakecri.host import Host
+from fakecri.host_mounts import HostFiles
 from fakecri.pace import Manual, Pace
 from fakecri.toolbox import find_toolbox
 from fakecri.version import own_version
@@ -79,7 +80,10 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     _write_header(world, own_version() if record else "", pace=pace.name, rules=list(rules))
     for text in () if upstream or is_replay else profile.rules:
         world.faults.arm(parse_rule(text))
-    return Host(world, pace)
+    host = Host(world, pace)
+    if isinstance(mounted, HostFiles):
+        host.add_room(mounted)
+    return host
 
 
 def _programs() -> Programs:

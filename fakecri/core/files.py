@@ -8,7 +8,7 @@ made. The disk's own implementation is `fakecri.logs.DiskFiles`, and both must b
 
 import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from fakecri.core.disk import Account, Disk
@@ -65,6 +65,15 @@ class Files(Protocol):
 
     def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:
         """The paths below this one where something is mounted, and whether it is read-only."""
+
+    def view(self, path: str) -> Node:
+        """What is at a path, with what is mounted below it now: what comes later is not seen."""
+
+    def attach(self, path: str, mount: Mount) -> None:
+        """Mounts something there; what `mount` has for a root may be another from then on."""
+
+    def detach(self, path: str) -> None:
+        """Unmounts what was attached there last."""
 
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """From now on new files get the times of this clock, where the files have no own."""
@@ -138,9 +147,23 @@ class MemoryFiles:
             raise path_error(errno.ENOENT, path)
         return node
 
-    def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:  # noqa: ARG002  # never any
-        """As `Files.mounts_below`."""
-        return ()
+    def mounts_below(self, path: str) -> Sequence[tuple[str, bool]]:
+        """As `Files.mounts_below`: what was attached."""
+        below = path.rstrip("/") + "/"
+        rows = self._mounts.all[1:]
+        return [(each.path, each.read_only) for each in rows if each.path.startswith(below)]
+
+    def attach(self, path: str, mount: Mount) -> None:
+        """As `Files.attach`."""
+        self._mounts.add(replace(mount, path=path))
+
+    def detach(self, path: str) -> None:
+        """As `Files.detach`."""
+        self._mounts.remove(path)
+
+    def view(self, path: str) -> Node:
+        """As `Files.view`."""
+        return self.node(path)
 
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """As `Files.keep_time`."""

@@ -390,5 +390,6 @@ def end_pause(world: World, sandbox: Sandbox) -> None:
 def discard_sandbox(world: World, sandbox: Sandbox) -> None:
     """Take a sandbox that has moved away out of the store, and what it holds."""
     world.store.sandboxes.remove(sandbox)
+    world.subtrees.forget(sandbox.id)
     rooms.release_pod(world, sandbox)
     world.store.sandbox_names.release(sandbox.name, sandbox.id)

@@ -39,7 +39,10 @@ def take_container(world: World, id_: str) -> None:
 def release_container(world: World, container: Container) -> None:
     """Give back what `take_container` took, and what the container wrote to its layer."""
     if container.system is not None:
-        container.system.rootfs.remove()
+        rootfs = container.system.rootfs
+        rootfs.remove()
+        if not rootfs.is_untouched:
+            world.subtrees.leave(rootfs.mounts)
     world.disk.release(2 * BLOCK_BYTES, 2, account="containers")
 
 

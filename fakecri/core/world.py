@@ -45,6 +45,7 @@ from fakecri.errors import IllegalMove
 if TYPE_CHECKING:
     from fakecri.core.pipeline import Call
     from fakecri.core.rootfs.memory import Directory
+from fakecri.core.rootfs.subtrees import Subtrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class World:
         self.nri = Adaptation(self)
         self.meters = Meters()
         self.behaviours = Behaviours(annotations=parts.annotations)
-        self.pids = NodePids()
+        self.pids, self.subtrees = NodePids(), Subtrees(self.mounted)
         self.began_ns = self.scheduler.now_ns
         self.boot_id = self._boot_id("boot")
         self.shm: Directory | None = None
@@ -148,6 +149,7 @@ class World:
         self.boots += 1
         self.boot_id = self._boot_id(f"boot/{self.boots}")
         self.pids, self.shm, self._next_pid = NodePids(), None, 1000
+        self.subtrees.clear()
 
     def new_pid(self) -> int:
         """Return a process id of the simulated node."""

@@ -173,7 +173,7 @@ def test_what_is_mounted_below_a_host_path_stays_writable_unless_all_is_read_onl
     table = tmp_path / "mountinfo"
     point = str(tmp_path / "top" / "with space").replace(" ", "\\040")
     table.write_text(f"36 35 0:44 / {point} rw,relatime shared:1 - tmpfs tmpfs rw\n")
-    monkeypatch.setattr("fakecri.logs._MOUNT_TABLE", table)
+    monkeypatch.setattr("fakecri.machine_mounts._TABLE", table)
     outcomes = []
     with node(face, host_mounts=[tmp_path]) as opened:
         opened.pull()

@@ -2,7 +2,7 @@
 
 import errno
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from fakecri.core.rootfs.nodes import Filesystem, Made, Node
 from fakecri.core.rootfs.places import Mount, Mounts, Place, Walk
 from fakecri.core.rootfs.proc import proc_root
 from fakecri.core.rootfs.sandbox_files import find_sandbox_file
+from fakecri.core.rootfs.subtrees import PRIVATE, SHARED, SLAVE
 from fakecri.core.rootfs.tree import Rootfs, layer_mount
 from fakecri.core.rootfs.virtual import VirtualNode
 from fakecri.core.world import World
@@ -79,6 +80,7 @@ class SetUp:
         account.take(upper.held_bytes - root_bytes, upper.inodes - 1)
         upper.account = account
         rootfs.count = LayerCount(world.scheduler, upper)
+        rootfs.subtrees, rootfs.owner = world.subtrees, container.parent.id
         return mounts
 
     def _add_devices(self, mounts: Mounts) -> None:
@@ -160,24 +162,27 @@ class SetUp:
     def _bind_source(self, mounts: Mounts, row: dict[str, Any]) -> None:
         source = row["source"]
         root = find_sandbox_file(self.world, self.container.parent, source)
-        inside: Iterable[tuple[str, bool]] = ()
+        inside: list[tuple[str, Node, bool]] = []
         upper: Filesystem | None = None
         if root is None and source.startswith(self.world.profile.root):
             upper = Filesystem(_VOLUME_DEVICE, self.world.clock.wall_ns)
             root = self._volume(upper, row["destination"])
+        propagation = next((each for each in row["options"] if each in _PROPAGATIONS), PRIVATE)
         if root is None:
-            root = self.world.mounted.node(source)
-            inside = self.world.mounted.mounts_below(source)
+            files = self.world.mounted
+            look = files.view if propagation == PRIVATE else files.node
+            root = look(source)
+            inside = [(path, look(path), ro) for path, ro in files.mounts_below(source)]
         place = _mount_point(mounts, row["destination"], "dir" if root.kind == "dir" else "file")
         read_only, recursive = _read_only(row["options"])
-        propagation = next((each for each in row["options"] if each in _PROPAGATIONS), "rprivate")
         bound = _bound(place.path, root, source, read_only=read_only or recursive)
         bound.propagation = propagation
         bound.upper = upper
         mounts.add(bound)
-        for path, is_read_only in inside:
+        if propagation != PRIVATE:
+            self.world.subtrees.join(mounts, bound, source)
+        for path, node, is_read_only in inside:
             where = place.path.rstrip("/") + path.removeprefix(source.rstrip("/"))
-            node = self.world.mounted.node(path)
             mounts.add(_bound(where, node, path, read_only=is_read_only or recursive))
 
 
@@ -188,7 +193,7 @@ _SUPER_OPTIONS = {
     "devpts": "rw,gid=5,mode=620,ptmxmode=666",
     "cgroup": "rw,nsdelegate,memory_recursiveprot",
 }
-_PROPAGATIONS = {"rprivate", "rshared", "rslave"}
+_PROPAGATIONS = {PRIVATE, SHARED, SLAVE}
 
 
 def _read_only(options: list[str]) -> tuple[bool, bool]:

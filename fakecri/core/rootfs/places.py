@@ -35,6 +35,10 @@ class Mount:
     """The part of the file system that is mounted."""
     device: int = 0
     propagation: str = ""
+    node_path: str = ""
+    """Where it is on the node, if it is shared with the node or hears of the node's mounts."""
+    is_new: bool = False
+    """Whether it is a file system of its own that somebody has just made."""
     upper: Filesystem | None = None
     """Where what is changed has to lie, if what is below is never changed."""
 
@@ -92,14 +96,21 @@ class Mounts:
 
     def remove(self, path: str) -> bool:
         """Unmount what is at a path; False where nothing is mounted."""
-        mount = self._by_path.pop(path, None)
+        mount = self._by_path.get(path)
         if mount is None:
             return False
-        self.all.remove(mount)
-        for each in self.all:
-            if each.path == path:
-                self._by_path[path] = each
+        self.discard(mount)
         return True
+
+    def discard(self, mount: Mount) -> None:
+        """Unmount one mount, wherever it is; harmless where it is not."""
+        if mount not in self.all:
+            return
+        self.all.remove(mount)
+        self._by_path.pop(mount.path)
+        for each in self.all:
+            if each.path == mount.path:
+                self._by_path[mount.path] = each
 
     def find(self, path: str) -> Mount | None:
         """Return what is mounted at a path."""

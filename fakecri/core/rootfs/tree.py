@@ -3,20 +3,34 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fakecri.core.rootfs.access import Who
 from fakecri.core.rootfs.devices import Noise
 from fakecri.core.rootfs.memory import Directory
 from fakecri.core.rootfs.nodes import Filesystem
-from fakecri.core.rootfs.places import Mount, Mounts
+from fakecri.core.rootfs.places import Mount, Mounts, Walk
 
 if TYPE_CHECKING:
     from fakecri.core.rootfs.layers import LayerCount
+    from fakecri.core.rootfs.subtrees import Subtrees
     from fakecri.core.scheduler import Scheduler
+
+_ROOT = Who(capabilities=frozenset({"CAP_DAC_OVERRIDE"}))
 
 
 class Rootfs:
     """The tree of a container, with what is mounted in it. Nothing is made before it is needed."""
 
-    __slots__ = ("_layer", "_mounts", "_noise", "_set_up", "count", "scheduler", "seed")
+    __slots__ = (
+        "_layer",
+        "_mounts",
+        "_noise",
+        "_set_up",
+        "count",
+        "owner",
+        "scheduler",
+        "seed",
+        "subtrees",
+    )
 
     def __init__(
         self, scheduler: "Scheduler", set_up: Callable[["Rootfs"], Mounts], seed: str = ""
@@ -30,6 +44,10 @@ class Rootfs:
         self._layer: Filesystem | None = None
         self.count: LayerCount | None = None
         """What is written to the layer; None before anything was looked at or written."""
+        self.subtrees: Subtrees | None = None
+        """What is shared with the node and other containers; None before anything is mounted."""
+        self.owner = ""
+        """With what mounts that reach the node end: a pod's id."""
 
     @property
     def is_untouched(self) -> bool:
@@ -61,6 +79,20 @@ class Rootfs:
         """How many inodes the writable layer has."""
         upper = self._upper
         return upper.inodes if upper else 0
+
+    def attach(self, mount: Mount) -> None:
+        """Mount something, as a process of the container does. OSError: nothing is done."""
+        above = Walk(self.mounts, _ROOT, None).find(mount.path).mount
+        if self.subtrees is None:
+            self.mounts.add(mount)
+        else:
+            self.subtrees.add(self.mounts, mount, above, self.owner)
+
+    def detach(self, path: str) -> bool:
+        """Unmount what is at a path, likewise; False: nothing is mounted there."""
+        if self.subtrees is None:
+            return self.mounts.remove(path)
+        return self.subtrees.remove(self.mounts, path)
 
     def remove(self) -> None:
         """Give back the room of the writable layer: the container is gone."""

@@ -49,7 +49,7 @@ def mount_filesystem(process: Process, _: Surroundings) -> int:
         process.files.stat(place)
         if "remount" in settings:
             return _remount(process, path, settings)
-        process.system.rootfs.mounts.add(_made(process, kind, source, path, settings))
+        process.system.rootfs.attach(_made(process, kind, source, path, settings))
     except OSError as error:
         return _refuse(source, place, error)
     return 0
@@ -120,6 +120,7 @@ def _made(process: Process, kind: str, source: str, path: str, settings: Sequenc
         options=options,
         super_options=",".join(sizes),
         device=device,
+        is_new=True,
     )
 
 
@@ -160,7 +161,7 @@ def _unmount(process: Process, path: str) -> str:
         return "Operation not permitted"
     if path == "/" or (mounts.find(path) is not None and _is_busy(process, path)):
         return "Device or resource busy"
-    return "" if mounts.remove(path) else "Invalid argument"
+    return "" if process.system.rootfs.detach(path) else "Invalid argument"
 
 
 def _is_busy(process: Process, path: str) -> bool:
