@@ -67,11 +67,21 @@ class Subtrees:
                     spread.copies.append((table, copy))
                     table.add(copy)
 
-    def remove(self, mounts: "Mounts", path: str) -> bool:
-        """Unmount what is at a path, and all that is shared of it; False: nothing is there."""
+    def share(self, mounts: "Mounts", mount: "Mount", how: str) -> None:
+        """Change what a mount hears and tells: nothing, what it heard, or what new peers will."""
+        if how == "slave":
+            mount.propagation = SLAVE if mount.node_path else PRIVATE
+        elif how != "shared":
+            mount.propagation, mount.node_path = PRIVATE, ""
+            self.leave(mounts, mount)
+        elif mount.propagation != SLAVE:
+            mount.propagation = SHARED
+
+    def remove(self, mounts: "Mounts", path: str, above: "Mount") -> bool:
+        """Unmount what is at a path, and wherever `above` is shared; False: nothing is there."""
         mount = mounts.find(path)
         spread = next((s for s in self._spread if any(m is mount for _, m in s.copies)), None)
-        if mount is None or spread is None or mount.propagation != SHARED:
+        if mount is None or spread is None or above.propagation != SHARED:
             return mounts.remove(path)
         self._withdraw(spread)
         return True

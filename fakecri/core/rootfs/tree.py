@@ -1,5 +1,6 @@
 """The files of a container: its mounts, and what is counted of its writable layer."""
 
+import posixpath
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,13 @@ class Rootfs:
         """Unmount what is at a path, likewise; False: nothing is mounted there."""
         if self.subtrees is None:
             return self.mounts.remove(path)
-        return self.subtrees.remove(self.mounts, path)
+        above = Walk(self.mounts, _ROOT, None).find(posixpath.dirname(path)).mount
+        return self.subtrees.remove(self.mounts, path, above)
+
+    def share(self, mount: Mount, how: str) -> None:
+        """Share a mount `how`: shared, slave, private, unbindable."""
+        if self.subtrees is not None:
+            self.subtrees.share(self.mounts, mount, how)
 
     def remove(self) -> None:
         """Give back the room of the writable layer: the container is gone."""

@@ -17,14 +17,15 @@ _FLAGS = frozenset(
 )
 _UNDONE = {"rw": "ro", "suid": "nosuid", "dev": "nodev", "exec": "noexec", "async": "sync"}
 _SHARING = ("shared", "slave", "private", "unbindable")
-_LONG = {"bind": "\xf0", "rbind": "\xf1", "move": "\xf2", "types": "t", "options": "o"}
+_MAKE = {f"make-{each}": chr(0xE0 + n) for n, each in enumerate(_SHARING)}
+_MAKE |= {f"make-r{each}": _MAKE[f"make-{each}"] for each in _SHARING}
+_LONG = {**_MAKE, "bind": "\xf0", "rbind": "\xf1", "move": "\xf2", "types": "t", "options": "o"}
 
 
 def mount_filesystem(process: Process, _: Surroundings) -> int:
     """`mount`: without operands it shows what is mounted."""
-    long = {**_LONG, **{f"make-{each}": chr(0xE0 + n) for n, each in enumerate(_SHARING)}}
     short = "aio:rt:wvnfO:T:\xf0\xf1\xf2\xe0\xe1\xe2\xe3"
-    options = read_options(process.spec.argv, short, long)
+    options = read_options(process.spec.argv, short, _LONG)
     words = options.operands
     if not words and not options.letters & {"a"}:
         return _show_mounts(process, options.values("t"))
@@ -34,7 +35,7 @@ def mount_filesystem(process: Process, _: Surroundings) -> int:
     settings += ["ro"] if "r" in options.letters else []
     settings += ["bind"] if options.letters & {"\xf0", "\xf1"} else []
     kind = (options.values("t") or ["bind" if {"bind", "rbind"} & set(settings) else ""])[-1]
-    shares = options.letters & {"\xe0", "\xe1", "\xe2", "\xe3"} or set(_SHARING) & set(settings)
+    shares = options.letters & set(_MAKE.values())
     if len(words) == 1 and not ({"remount"} & set(settings) or shares):
         raise Refusal(f"can't find {words[0]} in /etc/fstab")
     if len(words) > 2:  # noqa: PLR2004  # a source and a place
@@ -43,7 +44,7 @@ def mount_filesystem(process: Process, _: Surroundings) -> int:
     if not may_mount(process):
         raise Refusal("permission denied (are you root?)")
     if shares:
-        return 0 if process.files.exists(place) else _failure(source, place, errno.ENOENT)
+        return _share(process, place, _SHARING[ord(max(shares)) - 0xE0])
     try:
         path = process.files.realpath(place)
         process.files.stat(place)
@@ -64,8 +65,18 @@ def _refuse(source: str, place: str, error: OSError) -> int:
     raise Refusal(f"mounting {source} on {place} failed: {reason(error)}", 255)
 
 
-def _failure(source: str, place: str, code: int) -> int:
-    return _refuse(source, place, OSError(code, "No such file or directory"))
+def _share(process: Process, place: str, how: str) -> int:
+    """Change with whom a mount is shared: a slave that is to be shared tells nobody new."""
+    rootfs = process.system.rootfs
+    try:
+        process.files.stat(place)
+        mount = rootfs.mounts.find(process.files.realpath(place))
+    except OSError as error:
+        raise Refusal(f"{place}: {reason(error)}") from error
+    if mount is None:
+        raise Refusal(f"{place}: Invalid argument")
+    rootfs.share(mount, how)
+    return 0
 
 
 def _show_mounts(process: Process, kinds: Sequence[str]) -> int:
