@@ -12,6 +12,7 @@ import pytest
 from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.levels import LEVELS, level_of
+from fakecri.core.personalities import PROFILES
 from fakecri.errors import UsageError
 from fakecri.replay.serving import Replay
 from fakecri.rpcs import RPCS, Rpc
@@ -100,6 +101,22 @@ def test_no_answer_has_what_is_younger_and_no_younger_rpc_is_there(face: str, le
             assert (
                 message is None or younger(message, contract) == [] or name not in contract.methods
             )
+
+
+@pytest.mark.parametrize("name", [name for name, each in PROFILES.items() if each.api_level])
+def test_a_personality_speaks_its_level(face: str, name: str) -> None:
+    profile = PROFILES[name]
+    contract = level_of(profile.api_level).v1
+    with node(face, personality=name) as opened:
+        for rpc, request in requests(opened):
+            lacks = rpc.name not in contract.methods
+            try:
+                told = answers(opened, rpc, request)
+            except grpc.RpcError as error:
+                assert lacks == ("unknown method" in str(error.details()))  # noqa: PT017  # either is right
+            else:
+                assert not lacks
+                assert [field for each in told for field in younger(each, contract)] == []
 
 
 def test_the_newest_level_is_what_there_is_without_one(face: str) -> None:
