@@ -323,10 +323,23 @@ class Recorder:
                 '"what":"answered"}\n'
             )
 
-    def plugin_failed(self, plugin: str, method: str, code: Code, text: str) -> None:
-        """Write that a plugin has answered an error, or has not answered."""
-        error = {"code": code.name, "text": text}
-        self._write("nri", what="failed", plugin=plugin, method=method, error=error)
+    def plugin_failed(
+        self, plugin: str, method: str, code: Code, text: str, *, gone: bool = False
+    ) -> None:
+        """Write that a plugin has answered an error, or will answer no more: it is gone."""
+        told: dict[str, Any] = {"error": {"code": code.name, "text": text}}
+        if gone:
+            told["gone"] = True
+        self._write("nri", what="failed", plugin=plugin, method=method, **told)
+
+    def plugin_wants(self, plugin: str, request: Message) -> None:
+        """Write which updates a plugin wants, unasked."""
+        n = self._next()
+        if self._sink:
+            self._sink(
+                f'{{"kind":"nri","n":{n},"plugin":{quote(plugin)},"request":{self._text(request)},'
+                f'"t":{self._wall_ns()},"v":{self._now_ns},"what":"wants"}}\n'
+            )
 
     def undone(self, call: CallRecord, error: CRIError | None) -> None:
         """Write that work that a rule put off has failed, or will never be done: no error."""

@@ -154,7 +154,7 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "reason": _optional(TEXT),
     },
     "nri": {
-        "what": _one_of("connected", "disconnected", "asked", "answered", "failed"),
+        "what": _one_of("connected", "disconnected", "asked", "answered", "failed", "wants"),
         "plugin": TEXT,
         "method": _optional(TEXT),
         "call": _optional(COUNT),
@@ -162,6 +162,8 @@ SHAPES: Mapping[str, Mapping[str, Shape]] = {
         "container": _optional(TEXT),
         "digest": _optional(TEXT),
         "events": _optional(COUNT),
+        "gone": _optional(FLAG),
+        "request": _optional(OBJECT),
         "response": _optional(OBJECT),
         "error": _optional(ERROR),
     },

@@ -16,12 +16,13 @@ from fakecri.host import Host
 from fakecri.replay.bindings import mapped
 from fakecri.replay.comparing import learned
 from fakecri.replay.names import Names
+from fakecri.replay.plugins import RecordedPlugins
 from fakecri.replay.tokens import LASTING, Token
 from fakecri.rpcs import RPCS
 
 PATIENCE_S = 60.0
 
-_NOT_DRIVEN = ("rule", "fault", "session", "nri", "state", "clock")
+_NOT_DRIVEN = ("rule", "fault", "session", "state", "clock")
 
 
 @dataclass
@@ -82,6 +83,7 @@ class Driver:
         self._driven = Driven()
         with host.turn() as world:
             self._start_ns = world.scheduler.now_ns
+            self._plugins = RecordedPlugins(world, self._to_live)
 
     def run(self) -> Driven:
         """Make all calls; return when the last has ended."""
@@ -96,10 +98,15 @@ class Driver:
         return self._driven
 
     def _left_out(self) -> Iterator[str]:
-        for kind in _NOT_DRIVEN:
+        for kind in (*_NOT_DRIVEN, *(["nri"] if self._is_elsewhere else [])):
             count = sum(_is_left_out(each) for each in self._recording.records if each.kind == kind)
             if count:
                 yield f"{count} lines of kind {kind} were left out: only requests are made anew"
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether another runtime answers, whose plugins are its own business."""
+        return self._host.world.upstream is not None
 
     def _wait_until(self, v: int) -> None:
         if not self._host.pace.real:
@@ -160,6 +167,11 @@ class Driver:
         if record.facts.get("what") == "advance" and not self._host.pace.real:
             self._host.advance(by_ns if isinstance(by_ns, int) else 0)
 
+    def _plugin(self, record: Record) -> None:
+        if not self._is_elsewhere:
+            with self._host.turn():
+                self._plugins.play(record)
+
     # Waiting.
 
     def _took_ns(self, recorded: RecordedCall) -> int:
@@ -211,6 +223,7 @@ _ACTS: dict[str, Callable[[Driver, Record], None]] = {
     "message": Driver._message,  # noqa: SLF001  # likewise
     "cancel": Driver._cancel,  # noqa: SLF001  # likewise
     "reply": Driver._end,  # noqa: SLF001  # likewise
+    "nri": Driver._plugin,  # noqa: SLF001  # likewise
     "clock": Driver._clock,  # noqa: SLF001  # likewise
 }
 

@@ -98,7 +98,7 @@ class Adaptation:
             self.close(seat)
 
     def update_containers(
-        self, _plugin: Plugin, request: nri.UpdateContainersRequest
+        self, plugin: Plugin, request: nri.UpdateContainersRequest
     ) -> Future[nri.UpdateContainersResponse]:
         """Do what a plugin wants of itself, when it is nobody's turn.
 
@@ -106,6 +106,7 @@ class Adaptation:
         """
         from fakecri.core.nri.updating import update_unasked  # noqa: PLC0415  # likewise
 
+        self._world.recorder.plugin_wants(f"{plugin.index}-{plugin.name}", request)
         task = Task(self._scheduler, update_unasked(self._world, request))
         task.step()
         return task
@@ -169,7 +170,8 @@ class Adaptation:
                 raise PluginGone("context deadline exceeded")
             response = answer.result()
         except NRIError as error:
-            recorder.plugin_failed(seat.name, method, error.code, error.text)
+            gone = isinstance(error, PluginGone)
+            recorder.plugin_failed(seat.name, method, error.code, error.text, gone=gone)
             raise
         recorder.plugin_answered(seat.name, method, response)
         return response
