@@ -242,9 +242,6 @@ def test_an_older_nri_has_fewer_events_and_one_method_for_most() -> None:
     with CRI(personality="containerd-1.7") as cri:
         plugin = connected(cri)
         pod = run_pod(cri)
-        cri.runtime_service.update_pod_sandbox_resources(
-            cri_pb.UpdatePodSandboxResourcesRequest(pod_sandbox_id=pod)
-        )
         assert plugin.methods == ["Configure", "Synchronize", "StateChange"]
         assert plugin.asked[0][1].NRI_version == ""
 
