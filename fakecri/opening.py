@@ -80,9 +80,13 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     _write_header(world, own_version() if record else "", pace=pace.name, rules=list(rules))
     for text in () if upstream or is_replay else profile.rules:
         world.faults.arm(parse_rule(text))
+    return _host(world, pace)
+
+
+def _host(world: World, pace: Pace) -> Host:
     host = Host(world, pace)
-    if isinstance(mounted, HostFiles):
-        host.add_room(mounted)
+    if isinstance(world.mounted, HostFiles):
+        host.add_room(world.mounted)
     return host
 
 
