@@ -17,7 +17,7 @@ from threading import Timer
 import pytest
 
 import fakecri
-from docs import list_actions, list_commands
+from docs import list_actions, list_commands, list_personalities
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
 from fakecri.core.state_forms import FORMS
@@ -296,6 +296,11 @@ def test_the_tables_of_commands_are_what_they_are_made_of() -> None:
 def test_the_table_of_actions_is_what_it_is_made_of() -> None:
     text = page_text("fault_actions")
     assert list_actions.filled(text) == text, "run python docs/list_actions.py"
+
+
+def test_the_table_of_traits_is_what_it_is_made_of() -> None:
+    text = page_text("personalities")
+    assert list_personalities.filled(text) == text, "run python docs/list_personalities.py"
 
 
 def page_text(name: str) -> str:

@@ -68,6 +68,7 @@ class Profile:
     container_checks: tuple[Check, ...] = CONTAINER_CHECKS
     """Of CreateContainerRequest, when its sandbox was found ready (8.1)."""
     texts: Texts = field(default_factory=Texts)
+    """Sentences here and there."""
     conflict: Code = Code.FAILED_PRECONDITION
     """The code of what is said of a name that is taken; containerd 1.x has none for it."""
     knows_directories: bool = True
@@ -194,6 +195,7 @@ class Profile:
     """Whether ImageFsInfo has `container_filesystems` (images 1.8.2)."""
 
     pull_texts: PullTexts = field(default_factory=PullTexts)
+    """What is said of registries that fail (images 1.6.7)."""
 
     # Streams.
     kills_execs: bool = True
