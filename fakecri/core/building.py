@@ -38,7 +38,7 @@ def build(world: World, sandbox: Sandbox) -> Waits[None]:
 
 
 def _require_runtime(world: World, sandbox: Sandbox) -> None:
-    with wrapped(f'unable to get OCI runtime for sandbox "{sandbox.id}"'):
+    with wrapped(world.profile.texts.runtime_missing.format(id=sandbox.id)):
         handler = sandbox.runtime_handler
         if sandbox.config.annotations.get(UNTRUSTED) == "true":
             if handler not in {"", "untrusted"}:

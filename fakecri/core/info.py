@@ -16,8 +16,6 @@ from fakecri.core.records import Container, Sandbox
 from fakecri.core.states import SandboxState
 from fakecri.core.world import World
 
-GO_VERSION = "go1.27.3"
-
 _QUIET_SANDBOX = {
     "pid": 0,
     "processStatus": "",
@@ -62,7 +60,9 @@ def _updated(sandbox: Sandbox) -> dict[str, Any]:
 
 def _sandbox(world: World, sandbox: Sandbox) -> dict[str, Any]:
     alive = sandbox.state is SandboxState.READY
+    handler = {"runtimeHandler": sandbox.runtime_handler}
     return {
+        **(handler if "runtimeHandler" in world.profile.sandbox_info else {}),
         "pid": sandbox.pid if alive else 0,
         "processStatus": "running" if alive else "deleted",
         "netNamespaceClosed": sandbox.netns_closed and not sandbox.host_network,
@@ -125,7 +125,7 @@ def node_info(world: World) -> dict[str, str]:
     loaded = load_status(world.node)
     facts = {
         "config": go_json(world.profile.node_config or daemon_config(world.profile)),
-        "golang": go_json(GO_VERSION),
+        "golang": go_json(world.profile.go_version),
         "cniconfig": go_json(cni_config(world)),
         "lastCNILoadStatus.default": loaded,
         "lastCNILoadStatus": loaded,

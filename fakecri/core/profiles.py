@@ -247,6 +247,8 @@ class Profile:
     hidden_metrics: frozenset[str] = frozenset()
     """Those that it does not have."""
 
+    go_version: str = "go1.27.3"
+    """What Status says that it was built with (images 4.1.4)."""
     # Keys of the JSON in `info` of verbose answers; none: those of containerd (4, 6.3, 12.4).
     node_config: Mapping[str, Any] = field(default_factory=dict)
     """What Status says as `config`; nothing: what containerd does (images 4.1.4)."""

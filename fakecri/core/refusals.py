@@ -109,6 +109,8 @@ class Texts:
 
     sandbox_stopped: str = 'sandbox container "{id}" is not running'
     """CreateContainer in a sandbox that is not ready (8.1)."""
+    runtime_missing: str = 'unable to get OCI runtime for sandbox "{id}"'
+    """Before what is wrong with a runtime handler (3.1)."""
     sandbox_failed: str = 'failed to start sandbox "{id}"'
     """Before what is wrong with the image of a pod itself (3.1)."""
     sandbox_stopped_code: Code = Code.UNKNOWN

@@ -1,5 +1,6 @@
 """What containerd 1.6 and 1.7 do in another way than 2.x, one trait after the other."""
 
+import json
 from collections.abc import Iterator
 
 import grpc
@@ -8,7 +9,7 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.references import parse_reference
 from tests.behaviour.steps import NOT_FOUND, UNKNOWN
-from tests.support import Node, create_request, node, raises_status
+from tests.support import Node, node, raises_status, sandbox_config
 
 DEFAULT, OLD, OLDEST = "containerd-2", "containerd-1.7", "containerd-1.6"
 BOTH = (OLD, OLDEST)
@@ -133,13 +134,32 @@ def test_in_a_stopped_pod_there_is_no_task_to_be_found(old: Node) -> None:
         old.create(sandbox)
 
 
-def test_the_config_of_the_pod_may_lack_its_metadata(old: Node) -> None:
-    request = create_request(old.run_sandbox())
-    request.sandbox_config.ClearField("metadata")
-    assert old.runtime.CreateContainer(request).container_id
-    request.config.ClearField("metadata")
-    with raises_status(UNKNOWN, "container config must include metadata"):
-        old.runtime.CreateContainer(request)
+def test_an_unknown_handler_is_told_of_before_the_network_and_after_the_image(old: Node) -> None:
+    old.cri.node.network_error = "no network"
+    request = pb.RunPodSandboxRequest(config=sandbox_config(), runtime_handler="nope")
+    with raises_status(
+        UNKNOWN, 'failed to get sandbox runtime: no runtime for "nope" is configured'
+    ):
+        old.runtime.RunPodSandbox(request)
+    images = old.images.ListImages(pb.ListImagesRequest()).images
+    assert [each.repo_tags[0] for each in images if "pause" in each.repo_tags[0]]
+
+
+@pytest.mark.parametrize(("personality", "letter"), [(DEFAULT, "p"), (OLD, "p"), (OLDEST, "P")])
+def test_an_empty_id_is_spelt_with_a_capital_in_1_6(
+    face: str, personality: str, letter: str
+) -> None:
+    with node(face, personality=personality) as opened:
+        for call, request, begins in (
+            ("PodSandboxStatus", pb.PodSandboxStatusRequest(), "an error occurred when try to"),
+            ("StopContainer", pb.StopContainerRequest(), "an error occurred when try to"),
+            ("UpdateContainerResources", pb.UpdateContainerResourcesRequest(), "failed to find"),
+        ):
+            with pytest.raises(grpc.RpcError) as refusal:
+                getattr(opened.runtime, call)(request)
+            text = refusal.value.details() or ""
+            assert text.startswith(begins)
+            assert text.endswith(f": {letter}refix can't be empty")
 
 
 def test_in_1_6_what_is_to_be_stopped_has_to_be_there(oldest: Node) -> None:
@@ -184,7 +204,14 @@ def test_pods_have_no_info_where_nobody_asked(old: Node) -> None:
     request = pb.PodSandboxStatusRequest(pod_sandbox_id=old.run_sandbox())
     assert not old.runtime.PodSandboxStatus(request).info
     request.verbose = True
-    assert old.runtime.PodSandboxStatus(request).info.keys() == {"info"}
+    told = json.loads(old.runtime.PodSandboxStatus(request).info["info"])
+    assert "sandboxMetadata" not in told
+    assert list(told)[6:8] == ["runtimeHandler", "runtimeType"]
+
+
+def test_a_status_tells_what_it_was_built_with(oldest: Node) -> None:
+    info = oldest.runtime.Status(pb.StatusRequest(verbose=True)).info
+    assert info["golang"] == '"go1.19.8"'
 
 
 @pytest.mark.parametrize(
