@@ -202,6 +202,11 @@ CRIO: Mapping[str, Any] = MappingProxyType(
         "exec_timeout": "command timed out",
         "exec_output_shared": True,
         "checks_at_url": True,
+        # Restarts: server/server.go:restore and wipeIfAppropriate.
+        "socket": "/var/run/crio/crio.sock",
+        "listens_late": True,
+        "deletes_unloadable": True,
+        "wipes_on_boot": True,
         # Events.
         "pod_events": False,
         "event_label": "io.kubernetes.pod.uid",

@@ -187,7 +187,7 @@ def find_program(
 
 def find_running(world: World, container: Container) -> None:
     """Have a start done that the runtime did not live to store."""
-    program = _prepare(world, container)
+    program = container.program or _prepare(world, container)
     process = make_process(world, container)
     run(world, container, process, program, Trigger.FIND_RUNNING)
 

@@ -11,7 +11,7 @@ from fakecri.errors import Code, CRIError
 class Outage:
     """Why the runtime does not serve."""
 
-    state_directory: str
+    socket: str
     reasons: Mapping[Container, str]
     """Why containers have ended, as was stored before: why they do meanwhile is seen by nobody."""
     is_down: bool
@@ -21,7 +21,7 @@ class Outage:
         """Return what a client of grpc-go says when nobody listens."""
         return CRIError(
             'connection error: desc = "transport: Error while dialing: dial unix '
-            f'{self.state_directory}/containerd.sock: connect: connection refused"',
+            f'{self.socket}: connect: connection refused"',
             Code.UNAVAILABLE,
         )
 

@@ -114,6 +114,16 @@ class Profile:
     checks_at_url: bool = False
     """Whether Exec, Attach and PortForward leave it to their URLs to look at states (17)."""
 
+    # Restarts (21).
+    socket: str = "/run/containerd/containerd.sock"
+    """Where it listens, as is told while it does not."""
+    listens_late: bool = False
+    """Whether it listens when all is loaded; else it says before that it is not initialized."""
+    deletes_unloadable: bool = False
+    """Whether it deletes what it cannot load; else that is there, and its state unknown."""
+    wipes_on_boot: bool = False
+    """Whether it has no pods and containers any more after the node was down."""
+
     # Events.
     pod_events: bool = True
     """Whether there are container events at all; else GetContainerEvents ends at once (18)."""

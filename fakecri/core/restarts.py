@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from fakecri.core import duplicates, graceful, lifecycle, pipeline
+from fakecri.core import duplicates, graceful, lifecycle, pipeline, rooms
 from fakecri.core.clock import NO_TIME_NS
 from fakecri.core.faults.effects import drop_late
 from fakecri.core.net.pods import disconnect
@@ -37,6 +37,9 @@ class Found(Enum):
     """Of one that is CREATED: it was started, and the runtime did not live to store that."""
 
 
+_UNLOADABLE = {Found.UNKNOWN, Found.UNREADABLE, Found.ZEROED}
+
+
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """What is found on return, and how."""
@@ -54,7 +57,7 @@ def go_down(world: World) -> None:
     """Die: calls in flight end as they do when a server dies, and what is in memory is lost."""
     reasons = {each: each.reason for each in world.store.containers}
     was_open = world.absence is None
-    world.outage, world.shut = Outage(world.profile.state, reasons, is_down=True), None
+    world.outage, world.shut = Outage(world.profile.socket, reasons, is_down=True), None
     for call in tuple(world.in_flight):
         pipeline.abandon(world, call, cut_off())
     world.in_flight.clear()
@@ -73,9 +76,15 @@ def go_down(world: World) -> None:
 
 
 def come_up(world: World) -> None:
-    """Listen again. Not initialized yet: see `recover`."""
+    """Listen again. Not initialized yet: see `recover`, which some do before they listen."""
+    if world.profile.listens_late:
+        return
     reasons = world.outage.reasons if world.outage else {}
-    world.outage = Outage(world.profile.state, reasons, is_down=False)
+    world.outage = Outage(world.profile.socket, reasons, is_down=False)
+    _tell_up(world)
+
+
+def _tell_up(world: World) -> None:
     world.faults.reconnect()
     world.power.tell(is_up=True)
 
@@ -92,7 +101,18 @@ def recover(world: World, recovery: Recovery) -> None:
         _recover_container(world, container, recovery)
     _reserve(world, world.debris, *held, leaks=recovery.leak_names)
     world.debris = []
-    world.outage = None
+    was_down, world.outage = world.absence is not None, None
+    if was_down:
+        _tell_up(world)
+
+
+def _find(world: World, recovery: Recovery, thing: Container | Sandbox) -> Found:
+    """Return what is found. Some runtimes delete what they cannot load, and what goes with it."""
+    found = recovery.found(thing)
+    if not world.profile.deletes_unloadable:
+        return found
+    gone = thing is not thing.parent and thing.parent not in world.store.sandboxes
+    return Found.LOST if gone or found in _UNLOADABLE else found
 
 
 def _reserve(
@@ -116,7 +136,7 @@ def _reserve(
 
 
 def _recover_sandbox(world: World, sandbox: Sandbox, recovery: Recovery) -> None:
-    found = recovery.found(sandbox)
+    found = _find(world, recovery, sandbox)
     if found is Found.LOST:
         forget_sandbox(world, sandbox)
         return
@@ -141,6 +161,10 @@ def forget_sandbox(world: World, sandbox: Sandbox) -> None:
 def _find_debris(world: World) -> None:
     """What a RunPodSandbox had built when the runtime died is a sandbox without a name."""
     for sandbox in world.debris:
+        if world.profile.deletes_unloadable:
+            disconnect(world, sandbox)
+            rooms.release_pod(world, sandbox)
+            continue
         sandbox.created_ns = NO_TIME_NS
         sandbox.pause_exited = True
         world.store.sandboxes.add(sandbox)
@@ -153,7 +177,7 @@ def _find_debris(world: World) -> None:
 def _recover_container(world: World, container: Container, recovery: Recovery) -> None:
     container.starting = container.removing = container.watched = False
     container.stop_signal_sent = False
-    found = recovery.found(container)
+    found = _find(world, recovery, container)
     if found is Found.LOST:
         forget_container(world, container)
     elif found in {Found.UNREADABLE, Found.ZEROED}:
@@ -191,7 +215,7 @@ def _bury(world: World, container: Container, recovery: Recovery) -> None:
         return
     lifecycle.kill_unseen(container)
     container.exit_code, container.finished_ns = recovery.dead_code, recovery.dead_ns
-    if not recovery.dead_ns:
+    if not (recovery.dead_ns or world.profile.deletes_unloadable):
         container.reason = "Unknown"
     world.move(container, Trigger.FIND_DEAD)
 

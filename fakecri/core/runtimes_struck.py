@@ -89,7 +89,8 @@ def _reboot(world: World, fault: StateFault) -> None:
     # What a shutdown has ended, the runtime saw; what the power cut off is found without a trace.
     orderly = code != Recovery(lambda _: Found.DEAD).dead_code
     ended_ns = world.clock.wall_ns() if orderly else 0
-    recovery = Recovery(lambda _: Found.DEAD, dead_code=code, dead_ns=ended_ns)
+    found = Found.LOST if world.profile.wipes_on_boot else Found.DEAD
+    recovery = Recovery(lambda _: found, dead_code=code, dead_ns=ended_ns)
     _cycle(world, fault, recovery, lambda: _falsify_clock(world, fault))
     for container in world.store.containers:
         if container.process is not None and not container.process.exited.done:

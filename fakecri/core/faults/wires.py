@@ -67,7 +67,7 @@ def _seen(shot: Shot) -> CRIError:
 def _shut(world: "World", call: "Call", span_ns: int) -> None:
     """Let nobody in for a while. The runtime lives on, and for it all clients have hung up."""
     was_open = world.absence is None
-    shut = world.shut = Outage(world.profile.state, {}, is_down=True)
+    shut = world.shut = Outage(world.profile.socket, {}, is_down=True)
     for each in tuple(world.in_flight):
         if each is not call and each.task is not None:
             each.end(None, cut_off())
