@@ -33,6 +33,9 @@ Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 MESSAGE_LIMIT = 16 * 1024 * 1024
 """Bytes of one message that containerd takes and sends (spec: transport 5.4)."""
 
+BLINK_S = 0.01
+"""How long until it is looked again whether time may leap, while something real is to happen."""
+
 FAREWELL_S = 1.0
 """How long a client may take to read that its call ends because the server does."""
 
@@ -82,8 +85,11 @@ class Calls(Protocol):
     ) -> Callable[[], None]:
         """Have `tell` called when the runtime goes and when it is back; return what ends that."""
 
-    def leap(self) -> bool:
-        """Go on to what is due next, if time may; return whether it did."""
+    def leap(self, call: "Call | None" = None) -> bool | None:
+        """Go on to what is due next, if time may, for a call; return whether it did.
+
+        None: not just now, or the call has ended.
+        """
 
 
 class Beyond(Protocol):
@@ -256,8 +262,9 @@ class Face(grpc.GenericRpcHandler):
     async def _pause(self, call: "Call", bell: Bell) -> None:
         """Wait until there may be something new; under a pace that jumps, time leaps instead."""
         # A stream waits by nature: nothing is done for its sake.
-        if (call.timers or not call.rpc.streams) and self._host.leap():
-            await asyncio.sleep(0)
+        leapt = (call.timers or not call.rpc.streams) and self._host.leap(call)
+        if leapt or leapt is None:
+            await asyncio.sleep(0 if leapt else BLINK_S)
         else:
             await bell.wait()
         if self._dismissed and not call.done:

@@ -17,7 +17,7 @@ from fakecri.core import pipeline
 from fakecri.core.pipeline import Call, Metadata
 from fakecri.core.world import World
 from fakecri.errors import CancelledError, Code, Refused, Stuck, UsageError
-from fakecri.pace import Manual, Pace
+from fakecri.pace import Pace, stands_still
 from fakecri.rpcs import Rpc
 
 BLINK_S = 0.02  # how often it is looked whether something real has happened
@@ -235,9 +235,14 @@ class Host:
         with self._lock:
             return happened() or self._progress.wait(patience_s)
 
-    def leap(self) -> bool:
-        """Under a pace that jumps, go on to the next thing that is due; False: there is none."""
+    def leap(self, call: Call | None = None) -> bool | None:
+        """Under a pace that jumps, go on to what is due next; False: nothing is, None: not yet.
+
+        None too where the `call` for which it is done has ended meanwhile.
+        """
         with self.turn() as world:
+            if (call is not None and call.done) or any(room.is_thinking() for room in self._rooms):
+                return None
             due_ns = world.scheduler.next_ns()
             if self.led or self._holds or not self.pace.jumps or due_ns is None:
                 return False
@@ -293,7 +298,7 @@ class Host:
             if not self.pace.ours:
                 raise Refused("system is a pace from the beginning to the end")
             pace.take_over(world.scheduler.now_ns)
-            if _stands_still(self.pace):
+            if stands_still(self.pace):
                 world.node.pull_ns = world.node.pull_ns or self._moving_pull_ns
             self.pace = pace
             self._let_pulls_end()
@@ -302,7 +307,7 @@ class Host:
     def _let_pulls_end(self) -> None:
         """Where time stands still a pull must not need it."""
         node = self.world.node
-        if _stands_still(self.pace):
+        if stands_still(self.pace):
             self._moving_pull_ns, node.pull_ns = node.pull_ns, 0
 
     def _stir(self) -> None:
@@ -387,10 +392,6 @@ class Host:
                 self._driver_due_ns = due_ns
                 with self.turn():
                     pass
-
-
-def _stands_still(pace: Pace) -> bool:
-    return isinstance(pace, Manual) and not pace.jumps
 
 
 def _closed() -> CancelledError:

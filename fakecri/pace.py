@@ -178,6 +178,11 @@ class System:
         raise Refused("system is a pace from the beginning to the end")
 
 
+def stands_still(pace: Pace) -> bool:
+    """Return whether time passes by nothing but `skip`."""
+    return isinstance(pace, Manual) and not pace.jumps
+
+
 def _time_ns(depth: int = 6) -> int:
     # freezegun shows the real time to calls from `threading`, and looks five frames up for that;
     # our own thread must see the frozen time as everybody else does.

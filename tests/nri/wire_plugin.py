@@ -137,8 +137,8 @@ class WirePlugin:
         self, path: Path | str, hooks: Hooks, *, name: str = "test", index: str = "00"
     ) -> None:
         """Connect, and register; AnswerError where that is refused."""
-        self.wire = Wire(path)
         self._hooks = ObjectPlugin(Scheduler(1), hooks, index, name)
+        self.wire = Wire(path)
         self._told: nri.SynchronizeRequest | None = None
         """What was told of all that there is, while there is more to come."""
         self._lock = threading.Lock()

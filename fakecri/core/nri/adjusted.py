@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from fakecri.api import nri_pb2 as nri
@@ -68,7 +69,7 @@ def _given(message: Any, names: dict[str, str]) -> Spec:
 
 def adjust_spec(spec: Spec, adjustment: nri.ContainerAdjustment) -> None:
     """Change a spec, but for what its container has otherwise: arguments, mounts, limits."""
-    for key, text in adjustment.annotations.items():
+    for key, text in sorted(adjustment.annotations.items()):
         _set_or_remove(spec["annotations"], key, text)
     spec["annotations"] = dict(sorted(spec["annotations"].items()))
     hooks = _hooks(adjustment.hooks)
@@ -131,9 +132,9 @@ def _adjust_linux(linux: Spec, adjustment: nri.ContainerAdjustment) -> None:
     if asked.HasField("seccomp_policy"):
         linux["seccomp"] = seccomp_spec(asked.seccomp_policy)
     _adjust_namespaces(linux["namespaces"], asked.namespaces)
-    for key, text in asked.sysctl.items():
+    for key, text in sorted(asked.sysctl.items()):
         _set_or_remove(linux.setdefault("sysctl", {}), key, text)
-    for key, device in asked.net_devices.items():
+    for key, device in sorted(asked.net_devices.items(), key=itemgetter(0)):
         shape = omit_empty(name=device.name)
         _set_or_remove(linux.setdefault("netDevices", {}), key, shape)
     if asked.HasField("memory_policy"):
