@@ -305,6 +305,10 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             "serve --listen {}/s --personality docker",
             f"--personality 'docker' is no personality: {', '.join(PROFILES)}",
         ),
+        (
+            "serve --listen {}/s --api-level 1.38",
+            "--api-level '1.38' is no API level: there are 1.20 to 1.37",
+        ),
         ("serve --listen {}/s --disk-bytes -1", "--disk-bytes -1: a disk has 0 bytes or more"),
         ("serve --listen {}/s --registry x", "--registry x: 'x' is not HOST=OPTION,..."),
         (

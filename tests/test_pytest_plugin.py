@@ -38,6 +38,11 @@ def test_a_marker_says_what_it_is_made_with(fakecri):
         fakecri.image_service.pull_image(pb.ImageSpec(image="busybox"))
     assert fakecri.host.world.seed == 7
     assert fakecri.host.world.profile.name == "containerd-1.6"
+    assert fakecri.host.level.name == "1.25"
+
+@pytest.mark.fakecri(api_level="1.30")
+def test_a_marker_says_which_api_it_speaks(fakecri):
+    assert fakecri.host.level.name == "1.30"
 """
 
 STRICT = """
@@ -80,7 +85,7 @@ def test_each_test_has_a_fresh_node_of_seed_0(pytester: pytest.Pytester) -> None
 
 def test_the_server_serves_the_object_and_a_marker_sets_options(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SERVED)
-    pytester.runpytest_subprocess("-q", "--strict-markers").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-q", "--strict-markers").assert_outcomes(passed=3)
 
 
 def test_a_strict_rule_that_did_not_act_fails_the_test_once(pytester: pytest.Pytester) -> None:

@@ -54,6 +54,17 @@ def test_equal_sessions_are_equal(served: Controlled) -> None:
     assert runs[0] == runs[1]
 
 
+def test_a_session_may_speak_an_older_api(served: Controlled) -> None:
+    session = served.control.sessions.create(name="old", options={"api_level": "1.27"})
+    with dialled(session.endpoint) as client, raises_status(grpc.StatusCode.UNIMPLEMENTED):
+        client.runtime.RuntimeConfig(pb.RuntimeConfigRequest())
+    served.control.of("old").sessions.reset()
+    with dialled(session.endpoint) as client, raises_status(grpc.StatusCode.UNIMPLEMENTED):
+        client.runtime.RuntimeConfig(pb.RuntimeConfigRequest())
+    assert served.client.runtime.RuntimeConfig(pb.RuntimeConfigRequest()).HasField("linux")
+    assert '"api_level":"1.27"' in recorded(served, "old")[0]
+
+
 def test_sessions_are_listed_and_ended(served: Controlled) -> None:
     sessions = served.control.sessions
     sessions.create(name="a", options={"pace": "manual"})
@@ -98,6 +109,7 @@ def test_a_call_that_waits_ends_with_its_session(served: Controlled) -> None:
         ({"options": {"images": ["A B"]}}, Code.INVALID_ARGUMENT),
         ({"options": {"registries": ["x=y"]}}, Code.INVALID_ARGUMENT),
         ({"options": {"disk_bytes": -1}}, Code.INVALID_ARGUMENT),
+        ({"options": {"api_level": "30"}}, Code.INVALID_ARGUMENT),
         ({"options": {"network": "real"}}, Code.INVALID_ARGUMENT),
         ({"options": {"pod_subnets": ["10.0.0.0/99"]}}, Code.INVALID_ARGUMENT),
     ],
