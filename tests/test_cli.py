@@ -17,11 +17,12 @@ import pytest
 from fakecri import cli
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
-from fakecri.core.personalities import PROFILES
+from fakecri.core.personalities import ADDITIONS, PROFILES
 from tests.behaviour.steps import is_answered
 from tests.server.served import PATIENCE_S, until
 from tests.support import create_request, raises_status, sandbox_config
 
+ADDED = [f"NAME+{each}" for each in ADDITIONS]
 NO_OPTION = "'y=1' is no option of a registry: rate, latency, auth, login, token, fail"
 READY = "fakecri is ready on "
 COMMAND = [sys.executable, "-W", "error", "-m", "fakecri"]
@@ -303,7 +304,7 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (
             "serve --listen {}/s --personality docker",
-            f"--personality 'docker' is no personality: {', '.join(PROFILES)}",
+            f"--personality 'docker' is no personality: {', '.join([*PROFILES, *ADDED])}",
         ),
         (
             "serve --listen {}/s --api-level 1.38",
