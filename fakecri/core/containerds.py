@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from fakecri.core.older_configs import older_config
 from fakecri.core.pull_texts import TEXTS_1_6, TEXTS_1_7
 from fakecri.core.refusals import LOOKUPS, LookUp, Miss, Texts
 from fakecri.errors import Code
@@ -71,6 +72,7 @@ CONTAINERD_1_7: Mapping[str, Any] = _EITHER | {
     "go_version": "go1.25.12",
     "sandbox_image": _PAUSE_1_7,
     "texts": _texts(_PAUSE_1_7),
+    "node_config": older_config(_PAUSE_1_7, is_1_7=True),
     "api_level": "1.27",
     "unimplemented": ("CheckpointContainer", "ListMetricDescriptors", "ListPodSandboxMetrics"),
     "pull_texts": TEXTS_1_7,
@@ -85,6 +87,7 @@ CONTAINERD_1_6: Mapping[str, Any] = _EITHER | {
     "go_version": "go1.19.8",
     "sandbox_image": _PAUSE_1_6,
     "texts": _texts(_PAUSE_1_6),
+    "node_config": older_config(_PAUSE_1_6, is_1_7=False),
     "api_level": "1.25",
     "unimplemented": ("CheckpointContainer", "GetContainerEvents"),
     "warns": False,

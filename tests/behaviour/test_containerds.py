@@ -214,6 +214,20 @@ def test_a_status_tells_what_it_was_built_with(oldest: Node) -> None:
     assert info["golang"] == '"go1.19.8"'
 
 
+def test_the_configuration_is_that_of_its_time(face: str) -> None:
+    shown = {}
+    for personality in (DEFAULT, *BOTH):
+        with node(face, personality=personality) as opened:
+            info = opened.runtime.Status(pb.StatusRequest(verbose=True)).info
+        config = json.loads(info["config"])
+        shown[personality] = (config.get("sandboxImage"), config.get("enableCDI"))
+    assert shown == {
+        DEFAULT: (None, True),
+        OLD: ("registry.k8s.io/pause:3.8", False),
+        OLDEST: ("registry.k8s.io/pause:3.6", None),
+    }
+
+
 @pytest.mark.parametrize(
     ("personality", "filled"), [(DEFAULT, False), (OLD, False), (OLDEST, True)]
 )
