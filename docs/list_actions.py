@@ -1,24 +1,13 @@
 """Write the tables of `docs/fault_actions.md` from the table of actions.
 
-Run `python docs/list_actions.py`, with `--check` to compare only (exit status 1: they differ).
+Run `python -m docs.list_actions`, with `--check` to compare only (exit status 1: they differ).
 """
 
-import argparse
-import re
 import sys
-from pathlib import Path
 
+from docs.tables import Page
 from fakecri.core.faults.kinds import KINDS, URLS, Kind
 from fakecri.core.faults.parameters import Parameter, Type
-
-PAGE = Path(__file__).with_name("fault_actions.md")
-SECTION = re.compile(r"(<!-- (\w+): made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)
-
-
-def filled(text: str) -> str:
-    """Return the page with its tables as they should be."""
-    tables = {"actions": _actions(), "sessions": _sessions()}
-    return SECTION.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n", text)
 
 
 def _actions() -> str:
@@ -67,19 +56,7 @@ def _argument(parameter: Parameter) -> str:
     return words if required else f"[{words}]"
 
 
-def main() -> int:
-    """Write the table, or with `--check` say that it differs; return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    if filled(text) == text:
-        return 0
-    if not check:
-        PAGE.write_text(filled(text))
-    sys.stdout.write(f"{'differs' if check else 'wrote'}: {PAGE.name}\n")
-    return int(check)
-
+PAGE = Page("fault_actions", {"actions": _actions, "sessions": _sessions})
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main(__doc__))

@@ -3,17 +3,14 @@
 Run `python -m docs.list_faults`, with `--check` to compare only (exit status 1: they differ).
 """
 
-import argparse
 import importlib
-import re
 import sys
 from pathlib import Path
 
+from docs.tables import Page
 from tests.taxonomy.shows import SHOWN, Shown, class_rows
 
-PAGE = Path(__file__).with_name("taxonomy.md")
 TESTS = Path(__file__).parents[1] / "tests" / "taxonomy"
-SECTION = re.compile(r"(<!-- classes: made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def shown() -> list[Shown]:
@@ -21,11 +18,6 @@ def shown() -> list[Shown]:
     for path in sorted(TESTS.glob("test_*.py")):
         importlib.import_module(f"tests.taxonomy.{path.stem}")
     return list(SHOWN)
-
-
-def filled(text: str) -> str:
-    """Return the page with its table as it should be."""
-    return SECTION.sub(lambda match: f"{match[1]}\n{_table()}\n", text)
 
 
 def _table() -> str:
@@ -41,22 +33,7 @@ def _table() -> str:
     return "".join(rows)
 
 
-def main() -> int:
-    """Write the table, or with `--check` say that it differs; return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    if filled(text) == text:
-        return 0
-    if check:
-        sys.stderr.write(
-            "docs/taxonomy.md is not as the tests say; run python -m docs.list_faults\n"
-        )
-        return 1
-    PAGE.write_text(filled(text))
-    return 0
-
+PAGE = Page("taxonomy", {"classes": _table})
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main(__doc__))

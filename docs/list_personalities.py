@@ -1,32 +1,22 @@
 """Write the table of `docs/personalities.md` from the rows of the personalities.
 
-Run `python docs/list_personalities.py`, with `--check` to compare only (exit status 1: it differs).
+Run `python -m docs.list_personalities`, with `--check` to compare only (exit status 1: it differs).
 """
 
-import argparse
 import ast
 import inspect
-import re
 import sys
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
+from docs.tables import Page
 from fakecri.core import profiles
 from fakecri.core.personalities import DEFAULT, PROFILES
 from fakecri.core.profiles import Profile
 
-PAGE = Path(__file__).with_name("personalities.md")
-SECTION = re.compile(r"(<!-- (\w+): made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)
 LONGEST = 60
 """How long a value may be to be shown."""
 NO_TRAITS = {"name"}
-
-
-def filled(text: str) -> str:
-    """Return the page with its table as it should be."""
-    tables = {"traits": _traits()}
-    return SECTION.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n", text)
 
 
 def _traits() -> str:
@@ -88,19 +78,7 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
 
 
-def main() -> int:
-    """Write the table, or with `--check` say that it differs; return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    if filled(text) == text:
-        return 0
-    if not check:
-        PAGE.write_text(filled(text))
-    sys.stdout.write(f"{'differs' if check else 'wrote'}: {PAGE.name}\n")
-    return int(check)
-
+PAGE = Page("personalities", {"traits": _traits})
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main(__doc__))

@@ -13,11 +13,13 @@ from shlex import split
 from shutil import copy
 from tempfile import TemporaryDirectory
 from threading import Timer
+from types import ModuleType
 
 import pytest
 
 import fakecri
 from docs import list_actions, list_commands, list_personalities
+from docs.tables import Page
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
 from fakecri.core.state_forms import FORMS
@@ -28,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
+LISTS = (list_actions, list_commands, list_personalities)
 DRAW_STATES = DOCS / "draw_states.py"
 
 PATIENCE_S = 60.0
@@ -288,19 +291,23 @@ def test_every_built_in_command_is_named() -> None:
     assert [each for each in COMMANDS if f"| `{each}` |" not in page_text("commands")] == []
 
 
-def test_the_tables_of_commands_are_what_they_are_made_of() -> None:
-    text = page_text("commands")
-    assert list_commands.filled(text) == text, "run python docs/list_commands.py"
+@pytest.mark.parametrize("lists", LISTS, ids=lambda lists: lists.__name__)
+def test_the_tables_of_a_page_are_what_they_are_made_of(lists: ModuleType) -> None:
+    page = lists.PAGE
+    assert page.filled() == page.text, f"run python -m {lists.__name__}"
 
 
-def test_the_table_of_actions_is_what_it_is_made_of() -> None:
-    text = page_text("fault_actions")
-    assert list_actions.filled(text) == text, "run python docs/list_actions.py"
-
-
-def test_the_table_of_traits_is_what_it_is_made_of() -> None:
-    text = page_text("personalities")
-    assert list_personalities.filled(text) == text, "run python docs/list_personalities.py"
+def test_tables_that_differ_are_found_and_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Page("any", {"numbers": lambda: "1 | 2\n"})
+    page.path = tmp_path / "any.md"
+    page.path.write_text("# Any\n<!-- numbers: made by hand -->\n<!-- end -->\nmore\n")
+    for options, status, told in ((["--check"], 1, "differs"), ([], 0, "wrote"), ([], 0, "")):
+        monkeypatch.setattr(sys, "argv", ["any", *options])
+        assert page.main("Any.") == status
+        assert capsys.readouterr().out == (f"{told}: any.md\n" if told else "")
+    assert page.text == "# Any\n<!-- numbers: made by hand -->\n\n1 | 2\n\n<!-- end -->\nmore\n"
 
 
 def page_text(name: str) -> str:

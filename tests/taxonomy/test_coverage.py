@@ -12,5 +12,5 @@ def test_every_class_is_shown() -> None:
 
 
 def test_the_table_of_the_docs_is_made_from_the_tests() -> None:
-    text = list_faults.PAGE.read_text()
-    assert list_faults.filled(text) == text, "run python -m docs.list_faults"
+    page = list_faults.PAGE
+    assert page.filled() == page.text, "run python -m docs.list_faults"
