@@ -115,13 +115,16 @@ def _unmeasured(value: Any) -> Any:
     if isinstance(value, dict):
         if value.keys() <= {"value"}:
             return "<n>"
-        return {key: _SHOWN.get(key) or _unmeasured(each) for key, each in value.items()}
+        kept = value.keys() - _NOT_YET
+        return {key: _SHOWN.get(key) or _unmeasured(value[key]) for key in sorted(kept)}
     if isinstance(value, list):
         return [_unmeasured(each) for each in value]
     # Times are what they are anywhere.
     return value
 
 
+_NOT_YET = {"usage_nano_cores", "writable_layer"}
+"""What is only there when a runtime has looked twice, or at all: it does so every few seconds."""
 _SHOWN = {"mountpoint": "<path>", "psi": "<n>", "timestamp": "<time>"}
 
 
