@@ -52,6 +52,10 @@ class Account:
         fields = {key: each for key, each in fields.items() if each != []}
         if isinstance(fields.get("info"), dict):
             fields["info"] = {key: _keys(each) for key, each in fields["info"].items()}
+        for each in (fields.get("image"), *fields.get("images", ())):
+            # It is that of what was pulled, packed in whatever way.
+            if isinstance(each, dict) and "size" in each:
+                each["size"] = "<n>"
         if rpc in _MEASURED:
             fields = {key: _unmeasured(each) for key, each in fields.items()}
         tree: Fields = self._said(masked(normalise(_ordered_times(fields), self.names)))

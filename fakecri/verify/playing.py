@@ -5,7 +5,7 @@ Whatever happens, what was made is removed.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
@@ -31,6 +31,7 @@ _MADE = {"RunPodSandbox": "pod_sandbox_id", "CreateContainer": "container_id"}
 class _Play:
     """What one sequence has made so far."""
 
+    run: Run
     account: Account
     ids: dict[str, str] = field(default_factory=dict)
     pods: dict[str, str] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Player:
     def __init__(self, side: Side, run: Run) -> None:
         self._side = side
         self._run = run
+        self._played = 0
         self.left: list[str] = []
         """Why something that was made could not be removed."""
 
@@ -62,8 +64,11 @@ class Player:
 
     def play(self, sequence: Sequence) -> Fields:
         """Return an account of a sequence: `steps`, `state`, `logs` and, if there are, `events`."""
-        replaced = {self._run.logs: "<logs>", self._run.name: "<run>", self._run.image: "<image>"}
-        play = _Play(Account(replaced))
+        # A directory of its own: runtimes write behind what a log has.
+        self._played += 1
+        run = replace(self._run, logs=f"{self._run.logs}/{self._played}")
+        replaced = {run.logs: "<logs>", run.name: "<run>", run.image: "<image>"}
+        play = _Play(run, Account(replaced))
         self._learn_image(play)
         try:
             steps = [self._step(play, each) for each in sequence.steps]
@@ -101,7 +106,7 @@ class Player:
         play.ids |= {
             "image": self._run.image,
             "imageid": answer.image.id,
-            "logs": self._run.logs,
+            "logs": play.run.logs,
             "run": self._run.name,
         }
 
@@ -111,7 +116,7 @@ class Player:
         if step.act in _ACTS:
             fields = bound(step.request, lambda name: play.ids.get(name, NOBODY))
             return {"call": step.act, "found": _ACTS[step.act](self, play, fields)}
-        whole = completed(step, self._run, play.configs)
+        whole = completed(step, play.run, play.configs)
         fields = bound(whole, lambda name: play.ids.get(name, NOBODY))
         code, text, messages = self._call(step, build(step, fields))
         for each in messages:

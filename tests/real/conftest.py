@@ -48,20 +48,20 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     # Another run on this machine has other addresses.
     pid = os.getpid()
     subnet = f"127.{64 + pid % 128}.{pid // 128 % 256}.0/24"
-    with _running(str(request.param), "--network", "loopback", "--pod-subnet", subnet) as runtime:
+    with serving(str(request.param), "--network", "loopback", "--pod-subnet", subnet) as runtime:
         yield runtime
 
 
 @pytest.fixture(params=[FAKE, REAL])
 def fresh_runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     """Likewise, but one that no other test has used."""
-    with _running(str(request.param)) as runtime:
+    with serving(str(request.param)) as runtime:
         yield runtime
 
 
 @contextmanager
-def _running(name: str, *options: str) -> Iterator[Runtime]:
-    """`options` are those of the fake."""
+def serving(name: str, *options: str) -> Iterator[Runtime]:
+    """A server with busybox pulled. `options` are those of the fake."""
     skip_for(obstacles() if name == REAL else install.missing("crictl"))
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,
