@@ -77,19 +77,20 @@ def _ensure_image(world: World, sandbox: Sandbox) -> None:
 
 def _require_spec(world: World, sandbox: Sandbox) -> None:  # the shape of a step
     security = sandbox.config.linux.security_context
-    failed = f'failed to start sandbox "{sandbox.id}"'
-    with wrapped(failed), wrapped("failed to generate sandbox container spec"):
+    texts = world.profile.texts
+    failed = texts.sandbox_started.format(id=sandbox.id)
+    with wrapped(f"{failed}failed to generate sandbox container spec"):
         require_pod_userns(security.namespace_options)
-    with wrapped(failed), wrapped("failed to generate sandbox container spec options"):
+    with wrapped(f"{failed}{texts.sandbox_options}"):
         user_string(
             security.run_as_user.value if security.HasField("run_as_user") else None,
             "",
             security.run_as_group.value if security.HasField("run_as_group") else None,
         )
     require_short_labels(
-        world.profile, sandbox.config.labels, f"{failed}: failed to create containerd container"
+        world.profile, sandbox.config.labels, f"{failed}failed to create containerd container"
     )
-    with wrapped(failed), wrapped(_NOT_CREATED):
+    with wrapped(f"{failed}{_NOT_CREATED}"):
         require_root(security.namespace_options)
 
 

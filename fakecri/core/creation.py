@@ -54,7 +54,7 @@ def require_ready(sandbox: Sandbox) -> None:
 
 def framed(profile: Profile, text: str) -> AbstractContextManager[None]:
     """Put `text: ` before errors that pass, unless the runtime tells them as they are."""
-    return nullcontext() if profile.plain_creation else wrapped(text)
+    return wrapped(text) if text and not profile.plain_creation else nullcontext()
 
 
 def require_short_labels(profile: Profile, labels: Mapping[str, str], prefix: str) -> None:
@@ -68,8 +68,9 @@ def require_short_labels(profile: Profile, labels: Mapping[str, str], prefix: st
             )
         if total > LABEL_LIMIT:
             raise InvalidError(
-                f"{prefix}: containers.Labels: label key and value length ({total} bytes) greater "
-                f"than maximum size ({LABEL_LIMIT} bytes), key: {key[:64]}: invalid argument"
+                f"{prefix}: create container failed validation: containers.Labels: "
+                f"{profile.texts.label_too_long.format(total=total)} greater than maximum size "
+                f"({LABEL_LIMIT} bytes), key: {key[:64]}: invalid argument"
             )
 
 
@@ -218,14 +219,15 @@ def process_spec(
     sandbox: Sandbox,
     image: ImageContent,
     argv: tuple[str, ...],
+    rootfs: str = "",
 ) -> ProcessSpec:
-    """Return the process that configs and image ask for."""
+    """Return the process that is asked for. `rootfs`: where users are looked up, if errors tell."""
     config = request.config
     return ProcessSpec(
         argv=argv,
         environment=_environment(config, image, request.sandbox_config.hostname or NODE_NAME),
         cwd=config.working_dir or image.recipe.working_dir or "/",
-        user=_user(config.linux.security_context, image),
+        user=_user(config.linux.security_context, image, rootfs),
         tty=config.tty,
         hostname=sandbox.config.hostname or NODE_NAME,
         group_names=_group_names(image.userland),
@@ -315,7 +317,7 @@ def user_string(uid: int | None, username: str, gid: int | None) -> str:
     return f"{user}:{gid}"
 
 
-def _user(security: pb.LinuxContainerSecurityContext, image: ImageContent) -> User:
+def _user(security: pb.LinuxContainerSecurityContext, image: ImageContent, rootfs: str) -> User:
     with wrapped("failed to get container spec opts"):
         asked = user_string(
             security.run_as_user.value if security.HasField("run_as_user") else None,
@@ -329,7 +331,7 @@ def _user(security: pb.LinuxContainerSecurityContext, image: ImageContent) -> Us
             )
     text = asked or image.recipe.user
     with wrapped("failed to create containerd container"):
-        uid, gid, name = _resolve_user(text, image.userland)
+        uid, gid, name = _resolve_user(text, image.userland, rootfs)
     groups = {group % 2**32 for group in security.supplemental_groups}
     if security.supplemental_groups_policy == pb.Merge:
         groups.update(image.userland.group_ids_of(name))
@@ -339,7 +341,7 @@ def _user(security: pb.LinuxContainerSecurityContext, image: ImageContent) -> Us
     return User(uid, gid, tuple(sorted(groups)), name)
 
 
-def _resolve_user(text: str, userland: Userland) -> tuple[int, int, str]:
+def _resolve_user(text: str, userland: Userland, rootfs: str) -> tuple[int, int, str]:
     """Return uid, gid and name for `user` or `user:group`, each a name or a number."""
     user, *groups = text.split(":") if text else ["0"]
     if len(groups) > 1:
@@ -347,10 +349,11 @@ def _resolve_user(text: str, userland: Userland) -> tuple[int, int, str]:
     uid = _number(user, text, "uid")
     known = userland.find_user(user) if uid is None else userland.find_uid(uid)
     gid = _number(groups[0], text, "gid") if groups else None
-    if known is None and uid is None:
-        raise CRIError("no users found")
-    if gid is None and groups:
-        gid = _group_id(groups[0], userland)
+    with wrapped(f"mount callback failed on {rootfs}") if rootfs else nullcontext():
+        if known is None and uid is None:
+            raise CRIError("no users found")
+        if gid is None and groups:
+            gid = _group_id(groups[0], userland)
     if known is None:
         return uid or 0, gid or 0, ""
     return known.uid, known.gid if gid is None else gid, known.name

@@ -111,6 +111,12 @@ class Texts:
     """CreateContainer in a sandbox that is not ready (8.1)."""
     runtime_missing: str = 'unable to get OCI runtime for sandbox "{id}"'
     """Before what is wrong with a runtime handler (3.1)."""
+    sandbox_started: str = 'failed to start sandbox "{id}": '
+    """Before what is wrong with pause itself, up to its creation (3.1)."""
+    sandbox_options: str = "failed to generate sandbox container spec options"
+    label_too_long: str = "label key and value length ({total} bytes)"
+    spec_options: str = "failed to generate spec opts"
+    """Before what is wrong with namespaces and privileges of a container (8.1)."""
     sandbox_failed: str = 'failed to start sandbox "{id}"'
     """Before what is wrong with the image of a pod itself (3.1)."""
     sandbox_stopped_code: Code = Code.UNKNOWN

@@ -30,6 +30,7 @@ _MEASURED = frozenset(
     }
 )
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+_MOUNT = re.compile(r"/\S*/containerd-mount\d+")
 _LATER = ("started_at", "finished_at")
 
 
@@ -84,7 +85,7 @@ class Account:
             return tree
         for text, shown in self._replaced.items():
             tree = tree.replace(text, shown)
-        return _ADDRESS.sub("<address>", tree)
+        return _MOUNT.sub("<mount>", _ADDRESS.sub("<address>", tree))
 
 
 def _listed(rpc: str, fields: Fields) -> set[str]:

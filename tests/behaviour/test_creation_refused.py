@@ -34,6 +34,8 @@ USERNS = f"{OPTS}user namespace configuration: "
 MOUNTS = f"{SPEC}failed to generate spec: "
 IMAGE_MOUNTS = "failed to mount image volume: ImageVolumeMountFailed: "
 OF_RUNC = "failed to create containerd container: "
+MOUNT = f"/var/lib/containerd/tmpmounts/containerd-mount{int(id_of('container', 1)[:8], 16)}"
+IN_FILES = f"{OF_RUNC}mount callback failed on {MOUNT}: "
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,8 @@ REFUSALS = [
         "SupplementalGroupsPolicy=9",
         security={"supplemental_groups_policy": 9},
     ),
-    Refusal("user", OF_RUNC + "no users found", security={"run_as_username": "nemo"}),
-    Refusal("group name", OF_RUNC + "no groups found", security={"run_as_username": "root:nemo"}),
+    Refusal("user", IN_FILES + "no users found", security={"run_as_username": "nemo"}),
+    Refusal("group name", IN_FILES + "no groups found", security={"run_as_username": "root:nemo"}),
     Refusal(
         "three parts",
         OF_RUNC + "invalid USER value a:b:c",
@@ -222,7 +224,8 @@ REFUSALS = [
     ),
     Refusal(
         "label",
-        OF_RUNC + "containers.Labels: label key and value length (4164 bytes) greater than "
+        OF_RUNC + "create container failed validation: "
+        "containers.Labels: label key and value length (4164 bytes) greater than "
         f"maximum size (4096 bytes), key: {'k' * 64}: invalid argument",
         INVALID_ARGUMENT,
         {"labels": {"k" * 70: "x" * 4094}},
@@ -268,7 +271,7 @@ def test_the_first_thing_that_is_wrong_is_what_is_told(odd: Node) -> None:
 
 def without_ids(text: str) -> str:
     """Return a text that does not tell one id from another."""
-    return re.sub("[0-9a-f]{64}", "ID", text)
+    return re.sub("[0-9a-f]{64}|(?<=containerd-mount)[0-9]+", "ID", text)
 
 
 def test_a_name_that_is_taken_is_told_before_an_image_that_is_absent(ready: Node) -> None:

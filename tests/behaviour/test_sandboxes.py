@@ -179,6 +179,7 @@ REFUSED_RUNS = [
         id="group"),
     pytest.param({"labels": {"key": "x" * 4094}}, {}, INVALID_ARGUMENT,
         'failed to start sandbox "{id}": failed to create containerd container: '
+        "create container failed validation: "
         "containers.Labels: label key and value length (4097 bytes) greater than maximum size "
         "(4096 bytes), key: key: invalid argument",
         id="label"),

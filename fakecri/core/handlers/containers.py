@@ -96,12 +96,14 @@ def _build(
         world, sandbox, creation.completed_container(profile, request.config)
     )
     with creation.framed(profile, f'failed to generate container "{id_}" spec'):
-        with creation.framed(profile, "failed to generate spec opts"):
+        with creation.framed(profile, profile.texts.spec_options):
             check_namespaces(world.store, request, sandbox)
         with creation.framed(profile, "failed to generate spec"):
             argv = creation.argv(config, stored.content)
             creation.prepare_mounts(world.mounted, config.mounts)
-    spec = creation.process_spec(request, sandbox, stored.content, argv)
+    # Go's names of temporary directories end with a random number.
+    rootfs = f"{profile.root}/tmpmounts/containerd-mount{int(id_[:8], 16)}"  # noqa: S108  # no place of ours
+    spec = creation.process_spec(request, sandbox, stored.content, argv, rootfs)
     creation.require_short_labels(profile, config.labels, "failed to create containerd container")
     return Container(
         id=id_,
