@@ -53,6 +53,8 @@ def _texts(sandbox_image: str) -> Texts:
         sandbox_stopped_code=Code.NOT_FOUND,
         container_name_taken="failed to reserve container name {name}",
         runtime_missing="failed to get sandbox runtime",
+        sandbox_started="",
+        spec_options="",
         sandbox_failed=f'failed to get sandbox image "{sandbox_image}"',
     )
 
@@ -86,7 +88,11 @@ CONTAINERD_1_6: Mapping[str, Any] = _EITHER | {
     "runtime_version": "1.6.20~ds1",
     "go_version": "go1.19.8",
     "sandbox_image": _PAUSE_1_6,
-    "texts": _texts(_PAUSE_1_6),
+    "texts": replace(
+        _texts(_PAUSE_1_6),
+        sandbox_options="failed to generate sanbdox container spec options",
+        label_too_long="label key and value",
+    ),
     "node_config": older_config(_PAUSE_1_6, is_1_7=False),
     "api_level": "1.25",
     "unimplemented": ("CheckpointContainer", "GetContainerEvents"),

@@ -38,8 +38,6 @@ def sandbox_info(world: World, sandbox: Sandbox, *, verbose: bool) -> dict[str, 
     updated = _updated(sandbox)
     if verbose:
         facts = _sandbox(world, sandbox) | updated
-        if "runtimeHandler" in world.profile.sandbox_info:
-            facts["runtimeHandler"] = sandbox.runtime_handler
         return {"info": go_json(_chosen(facts, world.profile.sandbox_info))}
     if not world.profile.tells_unasked:
         return {}

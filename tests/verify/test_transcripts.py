@@ -38,7 +38,7 @@ def player() -> Iterator[Player]:
                 return None
 
         side = Side(cri.runtime, cri.images, read, cri.files.rename, lambda: cri.advance(POLL_S))
-        yield Player(side, Run("run", IMAGE, "/var/log/verify", "/verify"))
+        yield Player(side, Run("v0object", IMAGE, "/var/log/verify", "/verify"))
 
 
 def test_the_object_does_what_was_recorded() -> None:
