@@ -18,15 +18,18 @@ import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from tests.real import install
-from tests.real.registry import catalogue, registry
+from tests.real.registry import registry
 from tests.real.runtimes import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tests.real.oci import OciImage
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 90.0
@@ -106,10 +109,16 @@ def containerd() -> Iterator[Address]:
 
 
 @contextmanager
-def mortal_containerd() -> Iterator[tuple[Address, Callable[[str], None]]]:
-    """Likewise; and what tells its guard to `kill` it, as kill -9 does, and to `start` it again."""
+def mortal_containerd(
+    catalogue: str = "registry", inside: Sequence[str] = ()
+) -> Iterator[tuple[Address, Callable[[str], None]]]:
+    """Likewise; and what tells its guard to `kill` it, as kill -9 does, and to `start` it again.
+
+    `catalogue` names the module that says what it can pull, `inside` are the words that run a
+    command where it is to be.
+    """
     home = Path(tempfile.mkdtemp(prefix="fcri-"))
-    command = [sys.executable, "-m", "tests.real.containerd", str(home)]
+    command = [*inside, sys.executable, "-m", "tests.real.containerd", str(home), catalogue]
     # A session of its own: Ctrl-C is for the tests, and they tell the guard.
     with subprocess.Popen(
         command,
@@ -142,9 +151,9 @@ def _read_address(stream: IO[bytes] | None) -> Address:
     return Address(**json.loads(line))
 
 
-def guard(home: Path) -> None:
+def guard(home: Path, catalogue: Mapping[str, OciImage]) -> None:
     """Runs containerd in a directory until standard input ends, then leaves nothing of it."""
-    with registry(catalogue()) as registry_address:
+    with registry(catalogue) as registry_address:
         _write_configuration(home, registry_address)
         server = _start(home)
         try:
@@ -312,12 +321,13 @@ def _unmount_below(home: Path) -> None:
 def main() -> int | str:
     """The guard process."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    home = Path(sys.argv[1])
+    home, *catalogue = map(Path, sys.argv[1:])
+    module = import_module(f"tests.real.{catalogue[0] if catalogue else 'registry'}")
     home.mkdir(exist_ok=True)
     if any(home.iterdir()):
         return f"{home} is not empty"
     with suppress(KeyboardInterrupt):  # the way to end it by hand
-        guard(home)
+        guard(home, module.catalogue())
     return 0
 
 

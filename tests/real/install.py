@@ -60,6 +60,7 @@ COMPILERS = {
     "npm": Path("/usr/bin/npm"),
 }
 """What is for whoever owns the machine to choose: where each may be, if it is not on PATH."""
+OURS = Path(__file__).parent / "go"
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,8 @@ PROGRAMS = {
     ),
     # critest runs the one it finds on PATH, by this name.
     "ginkgo": Program("github.com/onsi/ginkgo/v2/ginkgo", ("build",), CRI_TOOLS_LATER),
-    "gofake": Program(
-        ".", ("build",), CRI_CLIENT_VERSION, source=Path(__file__).parent / "go" / "gofake"
-    ),
+    "gofake": Program(".", ("build",), CRI_CLIENT_VERSION, source=OURS / "gofake"),
+    "standin": Program(".", ("build",), "1", source=OURS / "standin"),
 }
 ON_PATH = ("crictl", "critest")
 """Those that say their version and may be there already; of others, their directory tells it."""
@@ -212,6 +212,7 @@ def _go_build(go: str, program: Program, place: Path) -> None:
         check=True,
         capture_output=True,
         text=True,
+        env=os.environ | {"CGO_ENABLED": "0"},  # containers have no libraries
         cwd=program.source or _go_source(go, program),
     )
 

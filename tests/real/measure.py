@@ -14,12 +14,14 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.conformance import PASSED, UNKNOWN, Cell, Outcome, Spec, Table
 from tests.control.processes import serving
 from tests.real import install
+from tests.real.containerd import mortal_containerd
 from tests.real.namespaces import namespaces
 from tests.real.suites import Run, Subject, crictl_tests, critest
 
@@ -29,12 +31,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def fakecri(home: Path, *options: str) -> Iterator[Subject]:
+def fakecri(home: Path, personality: str = "containerd-2") -> Iterator[Subject]:
     """Serve the fake in namespaces of its own, whose IPC is the node's."""
     plugins = f"{home}/nri.sock"
     node = ("--network", "loopback", "--host-mounts", str(home), "--host-mounts", "/proc")
-    given = (*node, "--nri-socket", plugins, *options)
-    with namespaces() as inside, serving(*given, inside=inside) as served:
+    options = (*node, "--nri-socket", plugins, "--personality", personality)
+    with namespaces() as inside, serving(*options, inside=inside) as served:
         yield Subject(served.endpoint, inside, plugins)
 
 
@@ -57,8 +59,17 @@ def go_fake(home: Path) -> Iterator[Subject]:
         yield Subject(endpoint, inside)  # it ends when its standard input is closed
 
 
+@contextmanager
+def real(home: Path) -> Iterator[Subject]:
+    """Run containerd in namespaces of its own, with images that stand for the published ones."""
+    with namespaces() as inside, mortal_containerd("standins", inside) as (address, _):
+        yield Subject(address.endpoint, inside)
+
+
+PERSONALITIES = ("containerd-2", "containerd-1.7", "containerd-1.6", "old")
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
-    "containerd-2": fakecri,
+    **{name: partial(fakecri, personality=name) for name in PERSONALITIES},
+    "containerd 1.6.20": real,
     "go-fake": go_fake,
 }
 SUITES: dict[str, Callable[[Subject, Path], Run]] = {

@@ -52,10 +52,19 @@ class OciImage:
         return len(self.manifest) + sum(len(blob) for blob in self.blobs.values())
 
 
-def image(layer: bytes, cmd: Sequence[str], *, entrypoint: Sequence[str] = ()) -> OciImage:
-    """An image of one uncompressed tar layer."""
+def image(
+    layer: bytes,
+    cmd: Sequence[str],
+    *,
+    entrypoint: Sequence[str] = (),
+    user: str = "",
+    note: str = "busybox",
+) -> OciImage:
+    """An image of one uncompressed tar layer; a `note` makes it another one."""
     packed = gzip.compress(layer, mtime=0)
-    config = _json(_configuration(layer, cmd, entrypoint))
+    settings = {"Entrypoint": list(entrypoint), "User": user}
+    given = {name: value for name, value in settings.items() if value}
+    config = _json(_configuration(layer, {"Cmd": list(cmd)} | given, note))
     manifest = _json(
         {
             "schemaVersion": 2,
@@ -72,14 +81,14 @@ def busybox_layer() -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in ("bin", "etc", "root", "tmp", "var", "var/www"):
-            tar.addfile(_entry(name, tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755))
-        _add_file(tar, "bin/busybox", BUSYBOX.read_bytes(), 0o755)
-        for applet in _applets():
-            link = _entry(f"bin/{applet}", tarfile.SYMTYPE, 0o777)
+            tar.addfile(entry(name, tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755))
+        add_file(tar, "bin/busybox", BUSYBOX.read_bytes(), 0o755)
+        for applet in applets():
+            link = entry(f"bin/{applet}", tarfile.SYMTYPE, 0o777)
             link.linkname = "busybox"
             tar.addfile(link)
-        _add_file(tar, "etc/passwd", USERS.encode(), 0o644)
-        _add_file(tar, "etc/group", GROUPS.encode(), 0o644)
+        add_file(tar, "etc/passwd", USERS.encode(), 0o644)
+        add_file(tar, "etc/group", GROUPS.encode(), 0o644)
     return buffer.getvalue()
 
 
@@ -87,42 +96,40 @@ def file_layer(text: str) -> bytes:
     """A layer of one small file."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        _add_file(tar, "text", text.encode(), 0o644)
+        add_file(tar, "text", text.encode(), 0o644)
     return buffer.getvalue()
 
 
-def _applets() -> Iterable[str]:
+def applets() -> Iterable[str]:
+    """The names of the commands that busybox has."""
     listing = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True, text=True)
     return sorted(set(listing.stdout.split()) - {"busybox"})
 
 
-def _entry(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+def entry(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    """An entry of an archive, without content."""
     entry = tarfile.TarInfo(name)
     entry.type = kind
     entry.mode = mode
     return entry
 
 
-def _add_file(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
-    entry = _entry(name, tarfile.REGTYPE, mode)
-    entry.size = len(content)
-    tar.addfile(entry, io.BytesIO(content))
+def add_file(tar: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
+    """Add a file to an archive."""
+    file = entry(name, tarfile.REGTYPE, mode)
+    file.size = len(content)
+    tar.addfile(file, io.BytesIO(content))
 
 
-def _configuration(layer: bytes, cmd: Sequence[str], entrypoint: Sequence[str]) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
-    }
-    settings["Cmd"] = list(cmd)
-    if entrypoint:
-        settings["Entrypoint"] = list(entrypoint)
+def _configuration(layer: bytes, given: dict[str, Any], note: str) -> dict[str, Any]:
+    path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {
         "created": "2024-01-01T00:00:00Z",
         "architecture": "amd64",
         "os": "linux",
-        "config": settings,
+        "config": {"Env": [path], **given},
         "rootfs": {"type": "layers", "diff_ids": [digest_of(layer)]},
-        "history": [{"created": "2024-01-01T00:00:00Z", "created_by": "busybox"}],
+        "history": [{"created": "2024-01-01T00:00:00Z", "created_by": note}],
     }
 
 

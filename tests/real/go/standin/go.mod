@@ -1,0 +1,3 @@
+module fakecri.dev/tests/real/go/standin
+
+go 1.26.0
