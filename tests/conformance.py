@@ -80,7 +80,7 @@ class Table:
     @classmethod
     def read(cls, suite: str) -> Table:
         """The table as it is stored."""
-        head, *rows = _rows(suite)
+        head, *rows = rows_of(suite)
         columns = head[2:]
         specs = [
             Spec(name, since, dict(zip(columns, map(Cell.parsed, cells), strict=True)))
@@ -112,10 +112,11 @@ class Table:
 
 def reasons() -> dict[str, str]:
     """What each reason means, a sentence each."""
-    return {key: meaning for key, meaning, *_ in _rows("reasons")[1:]}
+    return {key: meaning for key, meaning, *_ in rows_of("reasons")[1:]}
 
 
-def _rows(name: str) -> list[list[str]]:
+def rows_of(name: str) -> list[list[str]]:
+    """The rows of a file, the head first."""
     return [line.split("\t") for line in _path(name).read_text().splitlines()]
 
 

@@ -29,13 +29,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+DEFAULT = "containerd-2"
+WITHOUT_PLUGINS = ("containerd-1.6", "old")
+"""The personalities that are older than the Node Resource Interface."""
+PERSONALITIES = (DEFAULT, "containerd-1.7", "crio-1.36")
+
 
 @contextmanager
-def fakecri(home: Path, personality: str = "containerd-2") -> Iterator[Subject]:
+def fakecri(home: Path, personality: str = DEFAULT) -> Iterator[Subject]:
     """Serve the fake in namespaces of its own, whose IPC is the node's."""
-    plugins = f"{home}/nri.sock"
+    plugins = "" if personality in WITHOUT_PLUGINS else f"{home}/nri.sock"
     node = ("--network", "loopback", "--host-mounts", str(home), "--host-mounts", "/proc")
-    options = (*node, "--nri-socket", plugins, "--personality", personality)
+    socket = ("--nri-socket", plugins) if plugins else ()
+    options = (*node, *socket, "--personality", personality)
     with namespaces() as inside, serving(*options, inside=inside) as served:
         yield Subject(served.endpoint, inside, plugins)
 
@@ -66,7 +72,6 @@ def real(home: Path) -> Iterator[Subject]:
         yield Subject(address.endpoint, inside)
 
 
-PERSONALITIES = ("containerd-2", "containerd-1.7", "containerd-1.6", "old")
 SUBJECTS: dict[str, Callable[[Path], AbstractContextManager[Subject]]] = {
     **{name: partial(fakecri, personality=name) for name in PERSONALITIES},
     "containerd 1.6.20": real,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance import Table, differences
 from tests.real import install, namespaces
-from tests.real.measure import fakecri
+from tests.real.measure import DEFAULT, fakecri
 from tests.real.suites import crictl_tests
 from tests.requirements import skip_for
 
@@ -30,5 +30,5 @@ def test_every_test_of_crictl_is_as_expected(tmp_path: Path, suffix: str, versio
     skip_for([*tools, *namespaces.obstacles()])
     with fakecri(tmp_path) as subject:
         done = crictl_tests(subject, tmp_path, suffix)
-    assert differences(TABLE.of(version), "containerd-2", done.outcomes) == [], done.output
+    assert differences(TABLE.of(version), DEFAULT, done.outcomes) == [], done.output
     assert done.junit == {verdict: done.count(verdict) for verdict in done.junit}

@@ -14,7 +14,7 @@ import pytest
 
 from tests.conformance import PASSED, Table, differences
 from tests.real import install, namespaces
-from tests.real.measure import NO_APPARMOR, fakecri, go_fake
+from tests.real.measure import DEFAULT, NO_APPARMOR, PERSONALITIES, fakecri, go_fake
 from tests.real.suites import critest
 from tests.requirements import skip_for
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 TABLE = Table.read("critest")
-DEFAULT = "containerd-2"
+LATER = install.CRI_TOOLS_LATER
 OVER_WEBSOCKETS = ("-websocket-exec", "-websocket-attach", "-websocket-portforward")
 QUICK = ("Runtime info", "PodSandbox runtime should support basic operations")
 OTHER_IMAGES = """\
@@ -53,8 +53,8 @@ def run(home: Path, *options: str, name: str = "critest-later") -> Run:
         return critest(subject, home, *options, name=name)
 
 
-def assert_as_expected(run: Run, version: str = "v1.37.0") -> None:
-    assert differences(TABLE.of(version), DEFAULT, run.outcomes) == [], run.output
+def assert_as_expected(run: Run, version: str = LATER, column: str = DEFAULT) -> None:
+    assert differences(TABLE.of(version), column, run.outcomes) == [], run.output
     assert run.junit == {verdict: run.count(verdict) for verdict in run.junit}
 
 
@@ -65,11 +65,18 @@ def test_every_spec_is_as_expected(home: Path) -> None:
 
 
 def test_every_spec_of_the_version_before_is_as_expected(home: Path) -> None:
-    assert_as_expected(run(home, *NO_APPARMOR, name="critest"), "v1.36.0")
+    assert_as_expected(run(home, *NO_APPARMOR, name="critest"), install.CRI_TOOLS_VERSION)
 
 
 def test_every_spec_is_as_expected_when_four_run_at_once(home: Path) -> None:
     assert_as_expected(run(home, *NO_APPARMOR, "-parallel", "4"))
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES[1:])
+def test_every_spec_is_as_expected_of_a_personality(home: Path, personality: str) -> None:
+    with fakecri(home, personality) as subject:
+        done = critest(subject, home, *NO_APPARMOR, "-parallel", "4")
+    assert_as_expected(done, column=personality)
 
 
 def test_every_spec_is_as_expected_with_other_images(home: Path) -> None:
