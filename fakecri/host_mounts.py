@@ -27,7 +27,10 @@ class HostFiles:
         self._real = RealMounts()
 
     def _files(self, path: str) -> Files:
-        place = os.path.realpath("/" + "/".join(split_path(path)))
+        try:
+            place = os.path.realpath("/" + "/".join(split_path(path)))
+        except OSError:
+            return self._others  # which says what is wrong with the path
         real = any(Path(place).is_relative_to(each) for each in self._prefixes)
         return self._disk if real else self._others
 

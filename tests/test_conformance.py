@@ -5,6 +5,8 @@ import pytest
 from tests.conformance import FIXTURES, PASSED, Cell, Outcome, Spec, Table, differences, reasons
 
 CRITEST = Table.read("critest")
+CRITEST_BY_NAME = {spec.name: spec for spec in CRITEST.specs}
+REAL = "containerd 1.6.20"
 CRICTL = Table.read("crictl")
 SPEC = Spec("a pod stops", "v1", {"here": Cell(PASSED)})
 KNOWN_GAP = Spec("a pod flies", "v1", {"here": Cell("skip", "wings")})
@@ -21,10 +23,19 @@ def test_critest_had_20_specs_less_a_version_before() -> None:
     assert len(CRITEST.of("v1.36.0")) == len(CRITEST.of("v1.37.0")) - 20
 
 
-def test_every_spec_of_conformance_passes() -> None:
-    for personality in ("containerd-2", "containerd-1.7", "crio-1.36"):
-        mandatory = [spec for spec in CRITEST.specs if spec.is_conformance]
-        assert [spec.name for spec in mandatory if not spec.passes(personality)] == []
+@pytest.mark.parametrize("personality", ["containerd-2", "crio-1.36"])
+def test_every_spec_passes_but_those_of_apparmor(personality: str) -> None:
+    others = [spec for spec in CRITEST.specs if spec.is_validation and not spec.passes(personality)]
+    assert {spec.cells[personality].reason for spec in others} == {"apparmor"}
+    assert CRITEST.count(personality, PASSED) == 128
+
+
+@pytest.mark.parametrize("personality", ["containerd-1.7", "containerd-1.6", "old"])
+def test_no_spec_of_conformance_fails_but_skips_what_is_too_new(personality: str) -> None:
+    mandatory = [spec for spec in CRITEST.specs if spec.is_conformance]
+    others = [spec for spec in mandatory if not spec.passes(personality)]
+    assert {str(spec.cells[personality]) for spec in others} == {"skip unsupported"}
+    assert len(others) == 4
 
 
 def test_what_does_not_pass_has_a_reason_and_what_passes_has_none() -> None:
@@ -43,6 +54,19 @@ def test_a_table_is_stored_as_it_is_written(table: Table) -> None:
 
 def test_crictl_has_35_tests_and_three_of_them_are_new() -> None:
     assert (len(CRICTL.of("v1.37.0")), len(CRICTL.of("v1.36.0"))) == (35, 32)
+
+
+def test_what_becomes_of_a_spec_in_a_personality_is_what_becomes_of_it_on_the_real_runtime() -> (
+    None
+):
+    different = {
+        spec.name: spec.cells[REAL].reason
+        for spec in CRITEST.specs
+        if spec.cells[REAL] != spec.cells["containerd-1.6"]
+    }
+    # The place where it was measured failed, not the runtime.
+    assert set(different.values()) == {"portmap", "standin", "unpublished"}
+    assert all(CRITEST_BY_NAME[name].passes("containerd-1.6") for name in different)
 
 
 def test_the_fake_of_go_passes_10_of_the_99_specs_that_it_does_not_skip() -> None:

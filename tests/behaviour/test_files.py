@@ -81,6 +81,15 @@ def test_host_paths_are_shared_with_the_node_in_memory(ready: Node) -> None:
     assert _cat(ready, other, "/data/out") == "from the container"
 
 
+def test_a_mount_that_names_no_host_path_is_refused_with_host_mounts_as_well(
+    face: str, tmp_path: Path
+) -> None:
+    with node(face, host_mounts=[tmp_path]) as opened:
+        opened.pull()
+        with pytest.raises(grpc.RpcError, match='failed to mkdir "": mkdir : no such file'):
+            opened.run(opened.run_sandbox(), "top", mounts=[pb.Mount(container_path="/data")])
+
+
 def test_host_paths_below_an_allowed_directory_are_this_machines(face: str, tmp_path: Path) -> None:
     allowed, forbidden = tmp_path / "allowed", tmp_path / "forbidden"
     allowed.mkdir()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEFAULT = "containerd-2"
 WITHOUT_PLUGINS = ("containerd-1.6", "old")
 """The personalities that are older than the Node Resource Interface."""
-PERSONALITIES = (DEFAULT, "containerd-1.7", "crio-1.36")
+PERSONALITIES = (DEFAULT, "containerd-1.7", "crio-1.36", *WITHOUT_PLUGINS)
 
 
 @contextmanager
