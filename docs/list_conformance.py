@@ -3,34 +3,16 @@
 Run `python -m docs.list_conformance`, with `--check` to compare only (exit status 1: they differ).
 """
 
-import argparse
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from functools import partial
 
+from docs.tables import Page
 from fakecri.replay.ignoring import parse_ignored
 from tests.conformance import FIXTURES, Spec, Table, reasons, rows_of
 
-PAGE = Path(__file__).with_name("conformance.md")
 KNOWN = FIXTURES.parent / "verify"
-SECTION = re.compile(r"(<!-- (\w+): made by [^>]* -->\n).*?(?=<!-- end -->)", re.DOTALL)
-
-
-def filled(text: str) -> str:
-    """Return the page with its tables as they should be."""
-    critest, crictl = Table.read("critest"), Table.read("crictl")
-    sections = {
-        "figures": _figures(critest),
-        "runtimes": _table(rows_of("runtimes")),
-        "reasons": _reasons(critest),
-        "specs": _specs(critest),
-        "crictl": _figures(crictl),
-        "differences": _differences(),
-        "benchmarks": _table(rows_of("benchmarks")),
-    }
-    return SECTION.sub(lambda match: f"{match[1]}\n{sections[match[2]]}\n", text)
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:
@@ -97,19 +79,19 @@ def _differences() -> str:
     return _table(rows)
 
 
-def main() -> int:
-    """Write the tables, or with `--check` say that they differ; return the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    check = parser.parse_args().check
-    text = PAGE.read_text()
-    if filled(text) == text:
-        return 0
-    if not check:
-        PAGE.write_text(filled(text))
-    sys.stdout.write(f"{'differs' if check else 'wrote'}: {PAGE.name}\n")
-    return int(check)
-
+CRITEST, CRICTL = Table.read("critest"), Table.read("crictl")
+PAGE = Page(
+    "conformance",
+    {
+        "figures": partial(_figures, CRITEST),
+        "runtimes": lambda: _table(rows_of("runtimes")),
+        "reasons": partial(_reasons, CRITEST),
+        "specs": partial(_specs, CRITEST),
+        "crictl": partial(_figures, CRICTL),
+        "differences": _differences,
+        "benchmarks": lambda: _table(rows_of("benchmarks")),
+    },
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(PAGE.main(__doc__))

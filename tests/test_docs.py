@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 
 import fakecri
-from docs import list_actions, list_commands, list_personalities
+from docs import list_actions, list_commands, list_conformance, list_personalities
 from docs.tables import Page
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-LISTS = (list_actions, list_commands, list_personalities)
+LISTS = (list_actions, list_commands, list_conformance, list_personalities)
 DRAW_STATES = DOCS / "draw_states.py"
 
 PATIENCE_S = 60.0
