@@ -59,9 +59,14 @@ def value(field: FieldDescriptor, ids: st.SearchStrategy[str]) -> st.SearchStrat
     message = field.message_type
     if message and message.GetOptions().map_entry:
         key, item = (message.fields_by_name[name] for name in ("key", "value"))
-        return st.dictionaries(scalar(key, ids), scalar(item, ids), max_size=2)
-    one = messages(message, ids) if message else scalar(field, ids)
+        return st.dictionaries(scalar(key, ids), single(item, ids), max_size=2)
+    one = single(field, ids)
     return st.lists(one, max_size=2) if field.is_repeated else one
+
+
+def single(field: FieldDescriptor, ids: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Return values of a field, or of one of its items."""
+    return messages(field.message_type, ids) if field.message_type else scalar(field, ids)
 
 
 @cache

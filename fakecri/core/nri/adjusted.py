@@ -23,16 +23,10 @@ def adjust_mounts(rows: list[Spec], adjustment: nri.ContainerAdjustment) -> list
     for each in adjustment.mounts:
         gone = removed(each.destination)
         place = each.destination if gone is None else gone
-        rows = [row for row in rows if row["destination"] != place]
+        rows = [row for row in rows if row.get("destination", "") != place]
         if gone is None:
-            rows.append(
-                omit_empty(
-                    destination=each.destination,
-                    type=each.type,
-                    source=each.source,
-                    options=list(each.options),
-                )
-            )
+            more = omit_empty(type=each.type, source=each.source, options=list(each.options))
+            rows.append({"destination": each.destination, **more})
     return sorted(rows, key=_depth)
 
 
@@ -94,7 +88,7 @@ def _hooks(asked: nri.Hooks) -> Spec:
 
 
 def _hook(asked: nri.Hook) -> Spec:
-    hook = omit_empty(path=asked.path, args=list(asked.args), env=list(asked.env))
+    hook = {"path": asked.path, **omit_empty(args=list(asked.args), env=list(asked.env))}
     return hook | _given(asked, {"timeout": "timeout"})
 
 
@@ -108,18 +102,21 @@ def _adjust_process(process: Spec, adjustment: nri.ContainerAdjustment) -> None:
         process["oomScoreAdj"] = linux.oom_score_adj.value
     if linux.HasField("scheduler") and linux.scheduler.policy != nri.SCHED_NONE:
         process["scheduler"] = _scheduler(linux.scheduler)
-    kind = getattr(linux.io_priority, "class")
-    if linux.HasField("io_priority") and kind != nri.IOPRIO_CLASS_NONE:
-        process["ioPriority"] = {
-            "class": nri.IOPrioClass.Name(kind),
-            "priority": linux.io_priority.priority,
-        }
+    kind = _name(nri.IOPrioClass, getattr(linux.io_priority, "class"))
+    if kind and kind != "IOPRIO_CLASS_NONE":
+        process["ioPriority"] = {"class": kind, "priority": linux.io_priority.priority}
+
+
+def _name(kind: Any, number: int) -> str:
+    """Return the name of an enum's value; empty where it has none, as Go has it."""
+    return str(kind.Name(number)) if number in kind.values() else ""
 
 
 def _scheduler(asked: nri.LinuxScheduler) -> Spec:
     numbers = {name: getattr(asked, name) for name in _SCHEDULER if getattr(asked, name)}
-    flags = [nri.LinuxSchedulerFlag.Name(each) for each in asked.flags]
-    return omit_empty(policy=nri.LinuxSchedulerPolicy.Name(asked.policy), **numbers, flags=flags)
+    flags = [_name(nri.LinuxSchedulerFlag, each) for each in asked.flags]
+    policy = _name(nri.LinuxSchedulerPolicy, asked.policy)
+    return {"policy": policy, **omit_empty(**numbers, flags=flags)}
 
 
 _SCHEDULER = ("nice", "priority", "runtime", "deadline", "period")
@@ -140,9 +137,9 @@ def _adjust_linux(linux: Spec, adjustment: nri.ContainerAdjustment) -> None:
     if asked.HasField("memory_policy"):
         policy = asked.memory_policy
         linux["memoryPolicy"] = omit_empty(
-            mode=nri.MpolMode.Name(policy.mode),
+            mode=_name(nri.MpolMode, policy.mode),
             nodes=policy.nodes,
-            flags=[nri.MpolFlag.Name(each) for each in policy.flags],
+            flags=[_name(nri.MpolFlag, each) for each in policy.flags],
         )
     _adjust_resources(linux["resources"], asked.resources)
     _adjust_rdt(linux, asked)

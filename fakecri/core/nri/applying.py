@@ -7,6 +7,7 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.creation import merge_resources
 from fakecri.core.executables import quoted
 from fakecri.core.nri.ownership import removed
+from fakecri.core.nri.resources import resources_for_cri
 from fakecri.core.records import Container
 from fakecri.errors import CRIError, wrapped
 
@@ -52,20 +53,9 @@ def _resources(
     before: pb.LinuxContainerResources, linux: nri.LinuxContainerAdjustment
 ) -> pb.LinuxContainerResources:
     """Return the limits; of memory there is but one, which is that of memory and swap too."""
-    asked = linux.resources
-    cpu, memory = asked.cpu, asked.memory.limit.value
-    after = merge_resources(
-        before,
-        pb.LinuxContainerResources(
-            cpu_period=cpu.period.value,
-            cpu_quota=cpu.quota.value,
-            cpu_shares=cpu.shares.value,
-            cpuset_cpus=cpu.cpus,
-            cpuset_mems=cpu.mems,
-            memory_limit_in_bytes=memory,
-            unified=asked.unified,
-        ),
-    )
+    asked = resources_for_cri(linux.resources)
+    asked.ClearField("hugepage_limits")  # which containerd leaves out by default
+    after = merge_resources(before, asked)
     if linux.HasField("oom_score_adj"):
         after.oom_score_adj = linux.oom_score_adj.value
     return after

@@ -31,7 +31,7 @@ def mounts_of(spec: Iterable[Spec]) -> list[nri.Mount]:
     """Return the mounts."""
     return [
         nri.Mount(
-            destination=each["destination"],
+            destination=each.get("destination", ""),
             type=each.get("type", ""),
             source=each.get("source", ""),
             options=each.get("options", ()),
@@ -82,14 +82,19 @@ def scheduler_of(spec: Spec | None) -> nri.LinuxScheduler | None:
     if spec is None:
         return None
     return nri.LinuxScheduler(
-        policy=nri.LinuxSchedulerPolicy.Value(spec["policy"]),
+        policy=_number_of(nri.LinuxSchedulerPolicy, spec["policy"]),
         nice=spec.get("nice", 0),
         priority=spec.get("priority", 0),
-        flags=[nri.LinuxSchedulerFlag.Value(each) for each in spec.get("flags", ())],
+        flags=[_number_of(nri.LinuxSchedulerFlag, each) for each in spec.get("flags", ())],
         runtime=spec.get("runtime", 0),
         deadline=spec.get("deadline", 0),
         period=spec.get("period", 0),
     )
+
+
+def _number_of(kind: Any, name: str) -> Any:
+    """Return the number of a name; 0 where there is none such, as Go has it."""
+    return dict(kind.items()).get(name, 0)
 
 
 def rdt_of(spec: Spec | None) -> nri.LinuxRdt | None:

@@ -7,9 +7,10 @@ from fakecri.core.containment import set_resources
 from fakecri.core.creation import merge_resources
 from fakecri.core.nri.plugins import NRIError
 from fakecri.core.nri.resources import resources_for_cri
+from fakecri.core.records import Container
 from fakecri.core.scheduler import Waits
 from fakecri.core.world import World
-from fakecri.errors import Code
+from fakecri.errors import Code, CRIError
 
 
 def apply_updates(
@@ -21,7 +22,7 @@ def apply_updates(
     """
     failed = []
     for update in updates:
-        container = world.store.containers.find(update.container_id)
+        container = _found(world, update.container_id)
         if container is None:
             continue
         while (held := world.locks.find(container)) is not None:
@@ -33,6 +34,13 @@ def apply_updates(
             asked = resources_for_cri(update.linux.resources)
             set_resources(world, container, merge_resources(container.resources, asked))
     return failed
+
+
+def _found(world: World, id_: str) -> Container | None:
+    try:
+        return world.store.containers.find(id_)
+    except CRIError:
+        return None  # the beginning of several ids
 
 
 def update_unasked(

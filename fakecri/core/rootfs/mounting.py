@@ -84,6 +84,14 @@ class SetUp:
         return mounts
 
     def _add_devices(self, mounts: Mounts) -> None:
+        try:
+            self._make_devices(mounts)
+        except OSError as error:
+            text = go_error_text("mknod", error.filename or "", error)
+            code = error.errno or errno.EIO
+            raise MountError(code, f"error creating device nodes: {text}") from None
+
+    def _make_devices(self, mounts: Mounts) -> None:
         for each in container_devices(self.container):
             path = posixpath.normpath(each["path"])
             make_directories(mounts, posixpath.dirname(path))
@@ -91,14 +99,31 @@ class SetUp:
             if place.node is None:
                 numbers = (each["major"], each["minor"])
                 kind = _DEVICE_KINDS.get(each["type"], "char")
-                mode, uid, gid = each.get("fileMode", 0), each.get("uid", 0), each.get("gid", 0)
+                mode, uid, gid = (
+                    each.get("fileMode", 0) & 0o7777,
+                    each.get("uid", 0),
+                    each.get("gid", 0),
+                )
                 made = Made(kind, mode, uid, gid, rdev=numbers)
                 make(place, made, _RUNC, path)
 
     def _mount(self, mounts: Mounts, row: dict[str, Any], number: int) -> None:
-        if row["type"] == "bind" or not _BINDS.isdisjoint(row["options"]):
-            self._bind(mounts, row)
-            return
+        is_bind = row["type"] == "bind" or not _BINDS.isdisjoint(row["options"])
+        try:
+            if is_bind:
+                self._bind(mounts, row)
+            else:
+                self._make(mounts, row, number)
+        except OSError as error:
+            source, destination = (quoted(row[each]) for each in ("source", "destination"))
+            text = go_error_text("mount", error.filename or row["destination"], error)
+            raise MountError(
+                error.errno or errno.EIO,
+                f"error mounting {source} to rootfs at {destination}: {text}",
+                row["destination"],
+            ) from None
+
+    def _make(self, mounts: Mounts, row: dict[str, Any], number: int) -> None:
         root = self._root(row["type"], row["destination"], number, mounts)
         if root is None:
             return
@@ -148,18 +173,6 @@ class SetUp:
         return lambda _: node
 
     def _bind(self, mounts: Mounts, row: dict[str, Any]) -> None:
-        try:
-            self._bind_source(mounts, row)
-        except OSError as error:
-            source, destination = (quoted(row[each]) for each in ("source", "destination"))
-            text = go_error_text("mount", error.filename or row["destination"], error)
-            raise MountError(
-                error.errno or errno.EIO,
-                f"error mounting {source} to rootfs at {destination}: {text}",
-                row["destination"],
-            ) from None
-
-    def _bind_source(self, mounts: Mounts, row: dict[str, Any]) -> None:
         source = row["source"]
         root = find_sandbox_file(self.world, self.container.parent, source)
         inside: list[tuple[str, Node, bool]] = []
