@@ -15,7 +15,10 @@ from fakecri.core.signals import NUMBERS
 from fakecri.core.terminals import Terminal
 
 MAX_HISTORY = 255
-"""Lines that are remembered."""
+"""Lines that are remembered, as busybox is built by default; Debian's build remembers 15."""
+
+MAX_LINE = 1022
+"""Bytes of a line; what is typed when it is full is dropped in silence."""
 
 _SIGINT, _SIGWINCH = NUMBERS["INT"], NUMBERS["WINCH"]
 _BELL = b"\a"
@@ -115,7 +118,8 @@ class Editor:
     def _do(self, key: Key) -> None:
         canvas = self.canvas
         if key.name == "text":
-            canvas.insert(key.value)
+            if len(canvas.line) < MAX_LINE:
+                canvas.insert(key.value)
         elif key.name == "at":
             canvas.begin_at(key.value)
         elif key.name in _MOVES:
@@ -163,7 +167,10 @@ class Editor:
         chosen = _common(found)
         if len(found) == 1 and not chosen.endswith(b"/"):
             chosen += b" "
-        if len(chosen) > len(begun):
+        folder = len(begun) - len(begun.rpartition(b"/")[2])
+        more = len(chosen) - len(begun)
+        # It is drawn anew where all have a beginning in common, though that may be there already.
+        if len(chosen) > folder and more <= MAX_LINE - len(canvas.line):
             canvas.extend(chosen[len(begun) :])
 
 

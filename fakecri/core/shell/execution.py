@@ -150,7 +150,7 @@ def _background(shell: Shell, node: Background) -> Waits[int]:
     else:
         processes = [fork(shell, child, body)]
     set_apart(shell, processes)
-    add_job(shell, processes, command_text(command))
+    add_job(shell, processes, command_text(command, bash=shell.bash))
     for process in processes:
         for name in ("INT", "QUIT"):
             process.ignore(NUMBERS[name])

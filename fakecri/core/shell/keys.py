@@ -19,7 +19,9 @@ _SEQUENCES = {
     b"[1;5D": "word left", b"[1;3D": "word left", b"[1;5C": "word right", b"[1;3C": "word right",
     b"b": "word left", b"f": "word right", b"d": "delete word", b"\x7f": "erase word",
 }  # fmt: skip
-_SEQUENCE = re.compile(rb"\[[0-9;]*[@-~]|O.|[bfd\x7f]", re.DOTALL)
+_LONGEST = 16
+"""Bytes of a sequence; what is no key after so many is none, and those bytes are gone."""
+_SEQUENCE = re.compile(rb"\[[0-9;]{0,13}[@-~]|O.|[bfd\x7f]", re.DOTALL)
 _BEGUN = re.compile(rb"\[[0-9;]*|O|")
 _POSITION = re.compile(rb"\[[0-9]+;([0-9]+)R")
 _SPACE = 32
@@ -48,7 +50,9 @@ def read_key(typed: bytes, *, is_all: bool) -> Key | None:
 def _read_sequence(typed: bytes, *, is_all: bool) -> Key | None:
     match = _SEQUENCE.match(typed, 1)
     if match is None:
-        begun = _BEGUN.fullmatch(typed, 1) is not None
+        begun = _BEGUN.fullmatch(typed[:_LONGEST], 1) is not None
+        if begun and len(typed) >= _LONGEST:
+            return Key("", _LONGEST)
         return Key("", 1) if is_all or not begun else None
     length = 1 + len(match[0])
     if position := _POSITION.fullmatch(match[0]):

@@ -59,16 +59,22 @@ def script_text(node: Node) -> str:
     return "\n".join([text, *printer.documents])
 
 
-def command_text(node: Node) -> str:
+def command_text(node: Node, *, bash: bool) -> str:
     """Return a command as `jobs` shows it."""
-    return _Printer().node(node)
+    return _Printer(is_tight=not bash).node(node)
 
 
 class _Printer:
     """Writes nodes; `documents` are here-documents that have to follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_tight: bool = False) -> None:
+        """`is_tight`: a subshell stands close in its parentheses, as ash shows it."""
         self.documents: list[str] = []
+        self.is_tight = is_tight
+
+    def subshell(self, node: Subshell) -> str:
+        body = self.body(node.body).removesuffix("; ")
+        return f"({body})" if self.is_tight else f"( {body} )"
 
     def node(self, node: Node) -> str:
         return _PRINTERS[type(node)](self, node)
@@ -244,7 +250,7 @@ _PRINTERS: dict[type[Any], Callable[[_Printer, Any], str]] = {
     Background: lambda printer, node: f"{printer.node(node.command)} &",
     Sequence: _Printer.sequence,
     Group: lambda printer, node: f"{{ {printer.body(node.body)}}}",
-    Subshell: lambda printer, node: f"( {printer.body(node.body).removesuffix('; ')} )",
+    Subshell: _Printer.subshell,
     If: _Printer.if_,
     While: _Printer.while_,
     For: _Printer.for_,

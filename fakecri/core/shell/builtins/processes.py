@@ -162,7 +162,8 @@ def wait(shell: Shell, words: list[str]) -> Waits[int]:
     if not rest:
         waiting = [each for job in shell.jobs for each in job.processes]
         interrupted = yield from _wait_for(shell, waiting)
-        shell.jobs = [job for job in shell.jobs if not job.is_done]
+        for job in list(shell.jobs):
+            _forget(shell, job)
         return interrupted
     status = 0
     for target in rest:
@@ -186,13 +187,19 @@ def _wait_for_target(shell: Shell, target: str) -> Waits[int]:
     interrupted = yield from _wait_for(shell, job.processes)
     if interrupted:
         return interrupted
-    if job in shell.jobs:
-        shell.jobs.remove(job)
+    _forget(shell, job)
     if not shell.bash:
         report_death(shell, job.processes[-1])
     if target.isdecimal() and int(target[:9]) in job.pids:
         return job.processes[job.pids.index(int(target[:9]))].exited.result()
     return job.status
+
+
+def _forget(shell: Shell, job: Job) -> None:
+    """Forget a job that was waited for; a shell at a terminal tells of it before its prompt."""
+    told = shell.interactive and shell.terminal is not None
+    if job.is_done and job in shell.jobs and not told:
+        shell.jobs.remove(job)
 
 
 def _wait_for_one(shell: Shell) -> Waits[int]:
