@@ -19,6 +19,8 @@ from tests.real.suites import critest
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.real.suites import Run
 
 pytestmark = pytest.mark.real
@@ -34,18 +36,18 @@ webServerTestImage: docker.io/library/httpd:2.4
 
 
 @pytest.fixture
-def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Where a run has its files and its reports; the machine is one that can run it."""
     skip_for(
         [*install.missing("critest", "critest-later", "ginkgo", "ip"), *namespaces.obstacles()]
     )
-    reports = os.environ.get("FAKECRI_REPORTS")
-    if not reports:
-        return tmp_path
-    kept = Path(reports) / str(request.node.name)
-    shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True)
-    return kept
+    yield tmp_path
+    if reports := os.environ.get("FAKECRI_REPORTS"):
+        kept = Path(reports) / str(request.node.name)
+        kept.mkdir(parents=True, exist_ok=True)
+        for report in (tmp_path / name for name in ("report.json", "junit.xml", "output")):
+            if report.exists():
+                shutil.copy(report, kept)
 
 
 def run(home: Path, *options: str, name: str = "critest-later") -> Run:
