@@ -148,6 +148,8 @@ class Session:
             raise Refused("what a runtime has written to a disk cannot be undone: --logs memory")
         if self.options.network != "memory":
             raise Refused("what came over a real network cannot be made to come again")
+        if self.options.nri_socket is not None:
+            raise Refused("what plugins answer cannot be made to come again")
         if self.slot.journal.too_long:
             raise Refused(f"more was done than the {MOST_STEPS} steps that are remembered: Reset")
         with self.cri.host.turn() as world:

@@ -60,6 +60,14 @@ def test_a_reset_begins_without_plugins_at_the_same_socket(directory: Path) -> N
             until(lambda: "Synchronize" in after.asked)
 
 
+def test_with_plugins_there_are_no_snapshots(directory: Path) -> None:
+    options = ("--nri-socket", str(directory / "nri.sock"), "--logs", "memory")
+    with serving(*options) as server:
+        done = server.ctl("snapshot")
+    assert done.returncode != 0
+    assert "what plugins answer cannot be made to come again" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("socket", "text"),
     [
