@@ -26,7 +26,10 @@ def test_a_recorded_life_is_the_same_but_for_what_is_known(
     fresh_runtime: Runtime, tmp_path: Path
 ) -> None:
     runtime = fresh_runtime  # its addresses and images are the first ones, as in the recording
-    recording = recording_of(lambda node: live(node, str(tmp_path / "logs"), runtime.cgroup_parent))
+    recording = recording_of(
+        lambda node: live(node, str(tmp_path / "logs"), runtime.cgroup_parent),
+        personality="containerd-1.6" if runtime.name == REAL else "",
+    )
     record = io.StringIO()
     with Proxy(runtime.endpoint, record=record) as proxy:
         made = drive(recording, proxy.host, speed=1)

@@ -54,7 +54,7 @@ def live(node: Node, logs: str, cgroup_parent: str) -> None:
     node.remove_sandbox(sandbox)
     _try(lambda: node.sandbox_status(sandbox))
     node.remove_sandbox(sandbox)
-    node.stop(ids["main"])
+    _try(lambda: node.stop(ids["main"]))
 
 
 def _try(call: Callable[[], object]) -> None:
