@@ -187,6 +187,9 @@ class Profile:
     """Whether ids of images are 64 hex digits, with no `sha256:` before them (images 1.1)."""
     image_lookup: ImageLookup = ImageLookup.ANY_PREFIX
     """What leads to an image (images 1.3, 1.5, 1.7)."""
+    plain_pulls: bool = False
+    """Whether errors of PullImage have no code of their own, and `RegistryUnavailable: ` before
+    what is said where nobody listens (images 1.6.8)."""
     filters_images: bool = False
     """Whether ListImages heeds its filter: one image that it names (images 1.4.2)."""
     tells_image_specs: bool = False

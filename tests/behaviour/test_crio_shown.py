@@ -119,6 +119,26 @@ def test_the_image_of_pods_is_in_use_by_them(crio: Node) -> None:
     assert find(crio, "registry.k8s.io/pause:3.10.1").pinned
 
 
+def test_an_image_that_no_registry_has_is_told_without_a_code(crio: Node) -> None:
+    crio.cri.registry.host("example.com").fail("404")
+    with raises_status(
+        UNKNOWN,
+        "initializing source docker://example.com/app:v1: reading manifest v1 in "
+        "example.com/app: manifest unknown",
+    ):
+        crio.pull("example.com/app:v1")
+
+
+def test_a_registry_where_nobody_listens_is_told_so_that_a_kubelet_knows(crio: Node) -> None:
+    crio.cri.registry.host("10.1.2.3:5000").fail("refused")
+    with pytest.raises(grpc.RpcError) as refused:
+        crio.pull("10.1.2.3:5000/app")
+    assert refused.value.code() is UNKNOWN
+    text = str(refused.value.details())
+    assert text.startswith("RegistryUnavailable: ")
+    assert text.endswith("dial tcp 10.1.2.3:5000: connect: connection refused")
+
+
 def test_there_is_a_file_system_of_containers_too(crio: Node) -> None:
     info = crio.images.ImageFsInfo(pb.ImageFsInfoRequest())
     assert list(info.image_filesystems) == list(info.container_filesystems)

@@ -1,6 +1,7 @@
 """Images: list, status, pull, remove, and the room they take. Source: spec images 1."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from fakecri.api import runtime_pb2 as pb
@@ -8,6 +9,7 @@ from fakecri.core import image_finding, info
 from fakecri.core.executables import quoted
 from fakecri.core.image_finding import find_image
 from fakecri.core.image_store import StoredImage
+from fakecri.core.profiles import Profile
 from fakecri.core.pulls import pull
 from fakecri.core.references import InvalidReference, Reference, parse_reference
 from fakecri.core.registry import handles
@@ -15,7 +17,7 @@ from fakecri.core.scheduler import Waits
 from fakecri.core.selection import batches
 from fakecri.core.usage import NOT_STARTED
 from fakecri.core.world import World
-from fakecri.errors import CRIError
+from fakecri.errors import CancelledError, Code, CRIError
 
 
 @handles
@@ -78,8 +80,34 @@ def pull_image(world: World, request: pb.PullImageRequest) -> Waits[pb.PullImage
     """The registry is asked every time, and nothing is stored before it is all there."""
     reference = _parse(request.image.image)
     rules = world.behaviours.find_pull(reference)
-    image = yield from pull(world, reference, request.auth, rules, world.halfway(request))
+    with _told(world.profile, reference):
+        image = yield from pull(world, reference, request.auth, rules, world.halfway(request))
     return pb.PullImageResponse(image_ref=world.profile.image_id(image.id))
+
+
+@contextmanager
+def _told(profile: Profile, reference: Reference) -> Iterator[None]:
+    """Tell what is wrong with a pull in the words of runtimes that have no code for it.
+
+    Source: CRI-O 1.36, server/image_pull.go; of an absent image, go.podman.io/image/v5/docker.
+    """
+    try:
+        yield
+    except CancelledError:
+        raise
+    except CRIError as error:
+        if not profile.plain_pulls:
+            raise
+        text = error.message
+        if error.code is Code.NOT_FOUND:
+            version = reference.digest or reference.tag
+            text = (
+                f"initializing source docker://{reference}: reading manifest {version} in "
+                f"{reference.name}: manifest unknown"
+            )
+        elif text.endswith("connect: connection refused"):
+            text = f"RegistryUnavailable: {text}"
+        raise CRIError(text) from error
 
 
 def _parse(text: str) -> Reference:
