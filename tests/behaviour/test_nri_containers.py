@@ -117,12 +117,12 @@ def test_a_container_that_ends_by_itself_is_told_of_at_once(ready: Node) -> None
     ready.cri.nri.connect(plugin)
     container = ready.run(ready.run_sandbox(), "sh", "-c", "sleep 1; exit 3")
     ready.cri.advance(2)
-    assert plugin.moments == ["create", "created", "start", "started", "stop"]
-    told = plugin.told[-1][1]
+    finished_at = ready.status(container).finished_at
+    ready.remove(container)  # which has to wait until all is told
+    assert plugin.moments == ["create", "created", "start", "started", "stop", "remove"]
+    told = plugin.told[-2][1]
     assert (told.state, told.exit_code) == (nri.CONTAINER_STOPPED, 3)
-    assert told.finished_at == ready.status(container).finished_at
-    ready.remove(container)
-    assert plugin.moments[5:] == ["remove"]
+    assert told.finished_at == finished_at
 
 
 def test_an_error_refuses_a_container_and_leaves_nothing(ready: Node) -> None:
