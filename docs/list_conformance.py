@@ -89,7 +89,6 @@ PAGE = Page(
         "specs": partial(_specs, CRITEST),
         "crictl": partial(_figures, CRICTL),
         "differences": _differences,
-        "benchmarks": lambda: _table(rows_of("benchmarks")),
     },
 )
 
