@@ -1,14 +1,8 @@
-"""The endpoint of NRI: a unix socket to which plugins connect.
-
-One event loop in a thread of its own serves all plugins. It goes down and comes back with the
-runtime, and ends with the host.
-"""
+"""The endpoint of NRI: a unix socket to which plugins connect."""
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 
 from fakecri.core.world import World
 from fakecri.endpoints import (
@@ -20,66 +14,30 @@ from fakecri.endpoints import (
 )
 from fakecri.errors import UsageError
 from fakecri.host import Host
-from fakecri.loops import LoopThread
+from fakecri.listening import Endpoint
 from fakecri.nri.connections import Connection, Registrations
-from fakecri.power import Follower
 from fakecri.streaming.wires import Wire
 
-ACCEPTING = 3
-"""Rounds of the loop until a connection that was accepted is known here."""
 PAUSE_S = 0.1
 """How long until it is looked again whether a plugin has taken too long."""
 
-_LOG = logging.getLogger(__name__)
 
-
-class NRIServer:
+class NRIServer(Endpoint[Connection]):
     """Serves NRI for a host at a unix socket."""
+
+    serves = "plugins"
 
     def __init__(self, host: Host, address: str) -> None:
         """`address`: `unix:///path` or `/path`. UnusableAddress for any other."""
-        self._host = host
+        super().__init__(host)
         self._address = _address(address)
-        self._thread: LoopThread | None = None
-        self._loop: asyncio.AbstractEventLoop
-        self._listener: asyncio.Server | None = None
         self._file: SocketFile | None = None
-        self._follower: Follower
-        self._leave_host: Callable[[], None]
         self._line = Registrations()
-        self._plugins: dict[Wire, Connection] = {}
-        self._tick_handle: asyncio.TimerHandle | None = None
 
     @property
     def path(self) -> str:
         """The path of the socket."""
         return self._address.path
-
-    def open(self) -> None:
-        """Listen. UnusableAddress where that cannot be."""
-        self._thread = thread = LoopThread("fakecri-nri")
-        try:
-            thread.run(self._open())
-        except BaseException:
-            thread.close()
-            raise
-        self._leave_host = self._host.add_room(self)
-
-    def close(self) -> None:
-        """End all connections, and the thread. Harmless when closed.
-
-        Not to be called in a turn of the host.
-        """
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._leave_host()
-            thread.run(self._close())
-            thread.close()
-
-    def stir(self) -> None:
-        """Look whether it is for us to let time pass now."""
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._arm)
 
     def is_thinking(self) -> bool:
         """Whether a plugin has been asked something, so that time should not leap.
@@ -89,7 +47,7 @@ class NRIServer:
         now_s = self._loop.time()
         return any(
             each.is_forming and (self._cuts_off or deadline.real_s > now_s)
-            for each in tuple(self._plugins.values())
+            for each in tuple(self._wires.values())
             if (deadline := each.deadline) is not None
         )
 
@@ -100,28 +58,7 @@ class NRIServer:
 
     # On the event loop.
 
-    async def _open(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await self._listen()
-        self._follower = Follower(self._host, self._go_down, self._come_up)
-
-    async def _close(self) -> None:
-        await self._follower.stop()
-        if self._file is not None:
-            self._file.remove()
-        await self._go_down()
-        if self._tick_handle is not None:
-            self._tick_handle.cancel()
-
-    async def _come_up(self) -> None:
-        try:
-            await self._listen()
-        except UnusableAddress:
-            _LOG.exception("cannot serve plugins any longer")
-
-    async def _listen(self) -> None:
-        if self._listener is not None:
-            return
+    async def _listen(self) -> asyncio.Server:
         real = socket.socket(socket.AF_UNIX)
 
         def listen(path: str) -> None:
@@ -133,19 +70,13 @@ class NRIServer:
         except BaseException:
             real.close()
             raise
-        self._listener = await self._loop.create_unix_server(self._new_wire, sock=real)
+        return await self._loop.create_unix_server(self._new_wire, sock=real)
 
-    async def _go_down(self) -> None:
-        """Stop. The file stays: whoever dials a runtime that is down is refused."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
-            for _ in range(ACCEPTING):
-                await asyncio.sleep(0)
-        while self._plugins:
-            for wire in tuple(self._plugins):
-                wire.abort()
-            await asyncio.sleep(0)
+    async def _close(self) -> None:
+        """End. While a runtime is only down the file stays: whoever dials it is refused."""
+        await super()._close()
+        if self._file is not None:
+            self._file.remove()
 
     def _new_wire(self) -> Wire:
         made: list[Connection] = []
@@ -155,31 +86,31 @@ class NRIServer:
             return made[0]
 
         wire = Wire(self._host, self._loop, converse, self._changed)
-        self._plugins[wire] = made[0]
+        self._wires[wire] = made[0]
         return wire
 
     def _changed(self, wire: Wire) -> None:
         if wire.gone:
-            self._plugins.pop(wire, None)
-        self._arm()
+            self._wires.pop(wire, None)
+        self._look_soon()
 
     # Plugins live in real time: where the runtime's own leaps, it passes while one takes too long.
 
-    def _arm(self) -> None:
-        if self._host.pace.jumps and self._plugins and self._tick_handle is None:
+    def _look_soon(self) -> None:
+        if self._host.pace.jumps and self._wires and self._tick_handle is None:
             self._tick_handle = self._loop.call_later(PAUSE_S, self._tick)
 
     def _tick(self) -> None:
         self._tick_handle = None
         now_s = self._loop.time()
         with self._host.turn() as world:
-            deadlines = [each.deadline for each in self._plugins.values()]
+            deadlines = [each.deadline for each in self._wires.values()]
             waiting = [deadline for deadline in deadlines if deadline is not None]
             for deadline in waiting:
                 if self._cuts_off and deadline.real_s <= now_s:
                     world.scheduler.advance_to(deadline.virtual_ns)
         if waiting:
-            self._arm()
+            self._look_soon()
 
 
 def open_nri(host: Host, address: str) -> NRIServer:

@@ -1,15 +1,9 @@
-"""The endpoint on a socket: where the URLs of Exec, Attach and PortForward lead.
-
-One event loop in a thread of its own serves all clients. It goes down and comes back, on the same
-port, with the runtime, and ends with the host.
-"""
+"""The endpoint on a socket: where the URLs of Exec, Attach and PortForward lead."""
 
 import asyncio
-import logging
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -21,8 +15,7 @@ from fakecri.core.world import World
 from fakecri.endpoints import ANY_PORT, TcpAddress, UnusableAddress, parse_tcp
 from fakecri.errors import UsageError
 from fakecri.host import BLINK_S, Host
-from fakecri.loops import LoopThread
-from fakecri.power import Follower
+from fakecri.listening import Endpoint
 from fakecri.streaming.conversations import Conversation
 from fakecri.streaming.http import Front, Speakers
 from fakecri.streaming.spdy_commands import SpdyCommand
@@ -33,8 +26,6 @@ from fakecri.streaming.wires import Wire
 __all__ = ["ANY_PORT", "StreamingServer", "Tls", "check_streaming", "open_streaming", "tls_context"]
 
 BACKLOG = 1024
-ACCEPTING = 3
-"""Rounds of the loop until a connection that was accepted is known here."""
 PATIENCE_S = 5.0
 """How long time waits for a client that is in the middle of saying what it wants."""
 PAUSE_S = 0.1
@@ -43,27 +34,20 @@ PAUSE_S = 0.1
 Tls: TypeAlias = tuple[str | Path, str | Path]
 """A certificate with its chain, and its key: files in PEM form."""
 
-_LOG = logging.getLogger(__name__)
 
-
-class StreamingServer:
+class StreamingServer(Endpoint[None]):
     """Serves the streams of a host at an address."""
+
+    serves = "streams"
 
     def __init__(self, host: Host, address: str, tls: Tls | None = None) -> None:
         """`address`: a loopback address with a port (0: any free one); with `tls` any address.
 
         UnusableAddress for any other; UsageError where the certificate or the key cannot be read.
         """
-        self._host = host
+        super().__init__(host)
         self._asked = self._address = parse_tcp(address, beyond=tls is not None)
         self._tls = tls_context(*tls) if tls else None
-        self._thread: LoopThread | None = None
-        self._loop: asyncio.AbstractEventLoop
-        self._listener: asyncio.Server | None = None
-        self._follower: Follower
-        self._leave_host: Callable[[], None]
-        self._wires: dict[Wire, None] = {}
-        self._tick_handle: asyncio.TimerHandle | None = None
 
     @property
     def address(self) -> str:
@@ -72,30 +56,8 @@ class StreamingServer:
 
     def open(self) -> None:
         """Listen, and let the URLs lead here. UnusableAddress where that cannot be."""
-        self._thread = thread = LoopThread("fakecri-streaming")
-        try:
-            thread.run(self._open())
-        except BaseException:
-            thread.close()
-            raise
-        self._leave_host = self._host.add_room(self)
+        super().open()
         self._tell(self._address, f"{self._scheme}://{self._asked.endpoint}/")
-
-    def close(self) -> None:
-        """Break all connections off, and end the thread. Harmless when closed.
-
-        Not to be called in a turn of the host.
-        """
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._leave_host()
-            thread.run(self._close())
-            thread.close()
-
-    def stir(self) -> None:
-        """Look whether time may leap now."""
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._tick_in, BLINK_S)
 
     def is_thinking(self) -> bool:
         """Whether a client is about to say what it wants, so that time should not leap.
@@ -117,41 +79,10 @@ class StreamingServer:
 
     # On the event loop.
 
-    async def _open(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await self._listen()
-        self._follower = Follower(self._host, self._go_down, self._come_up)
-
-    async def _close(self) -> None:
-        await self._follower.stop()
-        await self._go_down()
-        if self._tick_handle is not None:
-            self._tick_handle.cancel()
-
-    async def _come_up(self) -> None:
-        try:
-            await self._listen()
-        except UnusableAddress:
-            _LOG.exception("cannot serve streams any longer")
-
-    async def _listen(self) -> None:
-        if self._listener is None:
-            real = _bound(self._address)
-            self._address = TcpAddress(self._address.host, real.getsockname()[1])
-            self._listener = await self._loop.create_server(
-                self._new_wire, sock=real, backlog=BACKLOG
-            )
-
-    async def _go_down(self) -> None:
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.close()
-            for _ in range(ACCEPTING):
-                await asyncio.sleep(0)
-        while self._wires:
-            for wire in tuple(self._wires):
-                wire.abort()
-            await asyncio.sleep(0)
+    async def _listen(self) -> asyncio.Server:
+        real = _bound(self._address)
+        self._address = TcpAddress(self._address.host, real.getsockname()[1])
+        return await self._loop.create_server(self._new_wire, sock=real, backlog=BACKLOG)
 
     def _new_wire(self) -> Wire:
         return Wire(self._host, self._loop, _converse, self._changed, self._tls)
@@ -165,6 +96,9 @@ class StreamingServer:
                 self._tick_in(BLINK_S)
 
     # Time, on behalf of clients that wait.
+
+    def _look_soon(self) -> None:
+        self._tick_in(BLINK_S)
 
     def _tick_in(self, pause_s: float) -> None:
         due, pending = self._loop.time() + pause_s, self._tick_handle

@@ -190,7 +190,7 @@ def test_where_time_stands_nobody_is_cut_off_before_it_is_advanced(path: Path) -
 def is_waiting(cri: CRI, count: int) -> bool:
     """Whether so many connections are known to the runtime."""
     (server,) = (room for room in cri.host._rooms if isinstance(room, NRIServer))
-    return len(server._plugins) == count
+    return len(server._wires) == count
 
 
 def test_a_name_that_cannot_be_is_refused_and_another_plugin_has_its_turn(

@@ -531,7 +531,7 @@ def test_closing_it_under_its_clients_leaves_nothing_behind(client: Any) -> None
         assert endpoint.sessions() == 0
         assert not endpoint.wires()
         assert not thread._thread.is_alive()
-        assert "fakecri-streaming" not in {each.name for each in threading.enumerate()}
+        assert "fakecri-streams" not in {each.name for each in threading.enumerate()}
         endpoint.server.close()
     gc.collect()
 
