@@ -31,7 +31,6 @@ _SANDBOX_INFO = (
 _EITHER: dict[str, Any] = {
     "v1alpha2": True,
     "tells_unasked": False,
-    "tells_volume_images": False,
     "pod_stats_need_cgroup": True,
     "first_rate": True,
     "lists_interfaces": False,

@@ -228,6 +228,7 @@ CRIO: Mapping[str, Any] = MappingProxyType(
         # Images.
         "bare_image_ids": True,
         "image_lookup": ImageLookup.THREE_DIGITS,
+        "tells_volume_images": False,
         "plain_pulls": True,
         "filters_images": True,
         "tells_image_specs": True,

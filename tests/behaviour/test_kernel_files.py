@@ -187,7 +187,7 @@ def test_an_image_can_be_mounted_read_only(ready: Node) -> None:
 
 
 def test_a_status_tells_the_id_of_an_image_that_is_mounted(face: str) -> None:
-    for personality, told in (("containerd-2", True), ("containerd-1.7", False)):
+    for personality, told in (("containerd-2", True), ("crio-1.36", False)):
         with node(face, personality=personality) as opened:
             id_ = opened.pull("busybox")
             mount = pb.Mount(
