@@ -95,8 +95,8 @@ def test_all_who_are_attached_hear_and_speak(doors: Doors, pod: Pod) -> None:
             other.write(b"two\n")
             assert (one.read(), other.read()) == (b"got two\n", b"got two\n")
             one.hang_up()
-            other.write(b"bye\n")
-            assert "stdout: got two\ngot bye\n" in told_to(doors.runtime, other)
+            other.write(b"three\n")  # what is written at its very end a real one may lose
+            assert other.read() == b"got three\n"
 
 
 def test_stdin_of_a_container_that_has_none_is_lost(doors: Doors, pod: Pod) -> None:
