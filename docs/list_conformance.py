@@ -87,6 +87,7 @@ PAGE = Page(
         "runtimes": lambda: _table(rows_of("runtimes")),
         "reasons": partial(_reasons, CRITEST),
         "specs": partial(_specs, CRITEST),
+        "benchmarks": lambda: _table(rows_of("benchmarks")),
         "crictl": partial(_figures, CRICTL),
         "differences": _differences,
     },

@@ -23,11 +23,13 @@ def test_critest_had_20_specs_less_a_version_before() -> None:
     assert len(CRITEST.of("v1.36.0")) == len(CRITEST.of("v1.37.0")) - 20
 
 
-@pytest.mark.parametrize("personality", ["containerd-2", "crio-1.36"])
-def test_every_spec_passes_but_those_of_apparmor(personality: str) -> None:
+@pytest.mark.parametrize(("personality", "unsupported"), [("containerd-2", 0), ("crio-1.36", 1)])
+def test_every_spec_passes_but_those_of_apparmor(personality: str, unsupported: int) -> None:
+    """CRI-O has no code that tells the id of an image that is mounted."""
     others = [spec for spec in CRITEST.specs if spec.is_validation and not spec.passes(personality)]
-    assert {spec.cells[personality].reason for spec in others} == {"apparmor"}
-    assert CRITEST.count(personality, PASSED) == 128
+    why = [spec.cells[personality].reason for spec in others]
+    assert sorted(why) == ["apparmor"] * 9 + ["unsupported"] * unsupported
+    assert CRITEST.count(personality, PASSED) == 128 - unsupported
 
 
 @pytest.mark.parametrize("personality", ["containerd-1.7", "containerd-1.6", "old"])
