@@ -5,13 +5,13 @@ been fetched takes room on the disk until the last pull that wants it has ended:
 or it is gone.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fakecri.core.disk import Disk
 from fakecri.core.registry_hosts import RegistryHost
-from fakecri.core.scheduler import SECOND_NS, Future, Scheduler, Task, Waits
+from fakecri.core.scheduler import SECOND_NS, Scheduler, Task, Waits
+from fakecri.core.turns import Turns
 
 SLOTS = 3
 ACCOUNT = "pulls"
@@ -74,8 +74,7 @@ class Downloads:
         self._scheduler = scheduler
         self._disk = disk
         self._shared: dict[str, Download] = {}
-        self._free_slots = SLOTS
-        self._queue: deque[Future[None]] = deque()
+        self._turns = Turns(scheduler, SLOTS)
         self._link_free_ns: dict[str, int] = {}
 
     def join(self, order: Order) -> Download:
@@ -106,14 +105,14 @@ class Downloads:
         download.fetched_bytes = download.inodes = 0
 
     def _run(self, download: Download) -> Waits[None]:
-        yield from self._acquire()
+        yield from self._turns.wait()
         download.is_active = True
         download.progressed_ns = self._scheduler.now_ns
         try:
             yield from self._transfer(download, download.order)
         finally:
             download.is_active = False
-            self._release()
+            self._turns.end()
 
     def _transfer(self, download: Download, order: Order) -> Waits[None]:
         if order.host is not None and order.host.latency_ns:
@@ -146,27 +145,6 @@ class Downloads:
         self._disk.require(bytes_, inodes, account=ACCOUNT, path=download.order.ingest)
         download.fetched_bytes += bytes_
         download.inodes += inodes
-
-    def _acquire(self) -> Waits[None]:
-        if self._free_slots:
-            self._free_slots -= 1
-            return
-        turn: Future[None] = Future(self._scheduler)
-        self._queue.append(turn)
-        try:
-            yield from turn
-        except BaseException:
-            if turn.done:
-                self._release()
-            else:
-                self._queue.remove(turn)
-            raise
-
-    def _release(self) -> None:
-        if self._queue:
-            self._queue.popleft().set_result(None)
-        else:
-            self._free_slots += 1
 
 
 def _step_bytes(size_bytes: int, rate: int) -> int:

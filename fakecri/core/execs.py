@@ -8,7 +8,7 @@ from fakecri.core import lifecycle
 from fakecri.core.executables import MissingExecutableError, crun_text, runc_text
 from fakecri.core.first_processes import completed
 from fakecri.core.pipes import Reader, Sink
-from fakecri.core.processes import Process
+from fakecri.core.processes import Process, Program
 from fakecri.core.records import Container
 from fakecri.core.terminals import Terminal
 from fakecri.core.world import World
@@ -44,45 +44,39 @@ def start(
     With a `terminal` that is all its streams. It is among the container's `execs` until whoever
     started it has seen its end.
     """
-    if world.profile.creates_early:
-        return _start_early(world, container, argv, streams, terminal)
+    find = _find_early if world.profile.creates_early else _find
+    program = find(world, container, argv)
+    process = _new(world, container, argv, streams, terminal)
+    container.execs.append(process)
+    process.start(program)
+    return process
+
+
+def _find(world: World, container: Container, argv: tuple[str, ...]) -> Program:
+    """Return what is to run, as containerd and runc do; CRIError where there is no such program."""
     with wrapped(f'failed to start exec "{world.new_id("exec")}"'):
         if not argv:
             raise CRIError("OCI runtime exec failed: exec failed: args must not be empty: unknown")
         try:
-            program = lifecycle.find_program(world, container, argv, is_exec=True)
+            return lifecycle.find_program(world, container, argv, is_exec=True)
         except MissingExecutableError as missing:
             text = runc_text(missing, knows_directories=world.profile.knows_directories)
             raise CRIError(
                 "OCI runtime exec failed: exec failed: unable to start container process: "
                 f"{text}: unknown"
             ) from missing
-    process = _new(world, container, argv, streams, terminal)
-    container.execs.append(process)
-    process.start(program)
-    return process
 
 
-def _start_early(
-    world: World,
-    container: Container,
-    argv: tuple[str, ...],
-    streams: Streams,
-    terminal: Terminal | None,
-) -> Process:
+def _find_early(world: World, container: Container, argv: tuple[str, ...]) -> Program:
     """As CRI-O and crun do, which have other texts."""
     if not argv:
         raise CRIError("exec command cannot be empty")
     if container.killing:
         raise _command_error("cannot start exec: container is being killed")
     try:
-        program = lifecycle.find_program(world, container, argv, is_exec=True)
+        return lifecycle.find_program(world, container, argv, is_exec=True)
     except MissingExecutableError as missing:
         raise _command_error(crun_text(missing, argv)) from missing
-    process = _new(world, container, argv, streams, terminal)
-    container.execs.append(process)
-    process.start(program)
-    return process
 
 
 def _command_error(text: str) -> CRIError:

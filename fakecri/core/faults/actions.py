@@ -8,12 +8,12 @@ from google.protobuf.message import Message
 
 from fakecri.core.faults.delays import delay_ns
 from fakecri.core.faults.details import encoded_details
-from fakecri.core.faults.gates import Queue
 from fakecri.core.faults.kinds import named_arguments
 from fakecri.core.faults.rules import Phase
 from fakecri.core.faults.shots import Shot
 from fakecri.core.faults.subjects import Subject
 from fakecri.core.scheduler import Future, Waits
+from fakecri.core.turns import Turns
 from fakecri.errors import CancelledError, Code, CRIError
 
 if TYPE_CHECKING:
@@ -115,10 +115,13 @@ def _hang(world: "World", call: "Call", shot: Shot) -> Waits[None]:
 def _take_turn(world: "World", call: "Call", shot: Shot) -> Waits[None]:
     named = named_arguments(shot.term.action)
     thing = "" if named["scope"] == "all" else Subject(call, world.faults.lookup).identity
-    queue = shot.armed.memory.get(thing)
-    if not isinstance(queue, Queue):
-        queue = shot.armed.memory[thing] = Queue(world.scheduler, int(str(named["workers"])))
-    if queue.is_full:
+    turns = shot.armed.memory.get(thing)
+    if not isinstance(turns, Turns):
+        turns = shot.armed.memory[thing] = Turns(world.scheduler, int(str(named["workers"])))
+    waits = turns.full
+    if waits:
         shot.fired(Phase.BEFORE)
-    yield from queue.enter(call)
-    call.leave.append(queue.leave)
+    yield from turns.wait()
+    if waits:
+        call.stir()
+    call.leave.append(turns.end)

@@ -6,8 +6,8 @@ from google.protobuf.message import Message
 
 from fakecri.api import nri_pb2 as nri
 from fakecri.core.nri.plugins import EVENTS, LATER_METHODS, NRIError, Plugin, PluginGone
-from fakecri.core.nri.turns import Turns
 from fakecri.core.scheduler import SECOND_NS, Future, Task, Waits, first_of
+from fakecri.core.turns import Turns
 from fakecri.errors import CancelledError, Code, CRIError
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 
 from fakecri.api import nri_pb2 as nri
 from fakecri.core.daemon_config import RUNTIME_TYPE
-from fakecri.core.nri.resources import resources_of_cri, resources_of_spec
+from fakecri.core.nri.resources import given_resources, resources_of_spec
 from fakecri.core.nri.specs import (
     devices_of,
     hooks_of,
@@ -63,17 +63,13 @@ def _linux_pod(sandbox: Sandbox, spec: Mapping[str, Any]) -> nri.LinuxPodSandbox
     if sandbox.netns_closed:
         namespaces = [each for each in namespaces if each["type"] != "network"]
     return nri.LinuxPodSandbox(
-        pod_overhead=_given(linux, "overhead"),
-        pod_resources=_given(linux, "resources"),
+        pod_overhead=given_resources(linux, "overhead"),
+        pod_resources=given_resources(linux, "resources"),
         cgroup_parent=linux.cgroup_parent,
         cgroups_path=spec["cgroupsPath"],
         namespaces=namespaces_of(namespaces),
         resources=resources_of_spec(spec["resources"]),
     )
-
-
-def _given(linux: Any, field: str) -> nri.LinuxResources | None:
-    return resources_of_cri(getattr(linux, field)) if linux.HasField(field) else None
 
 
 def container_message(

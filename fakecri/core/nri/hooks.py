@@ -12,7 +12,7 @@ from fakecri.core.nri.adjustments import Adjustments
 from fakecri.core.nri.applying import apply_adjustment
 from fakecri.core.nri.contents import bare_container_message, container_message, pod_message
 from fakecri.core.nri.ownership import Owners
-from fakecri.core.nri.resources import resources_for_cri, resources_of_cri
+from fakecri.core.nri.resources import given_resources, resources_for_cri
 from fakecri.core.nri.updates import Updates
 from fakecri.core.nri.updating import apply_updates
 from fakecri.core.nri.validating import validate
@@ -70,14 +70,10 @@ def _ask_of_pod(world: World, sandbox: Sandbox, asked: Any) -> Waits[None]:
     with turns.ending():
         request = nri.UpdatePodSandboxRequest(
             pod=pod_message(world, sandbox),
-            overhead_linux_resources=_given(asked, "overhead"),
-            linux_resources=_given(asked, "resources"),
+            overhead_linux_resources=given_resources(asked, "overhead"),
+            linux_resources=given_resources(asked, "resources"),
         )
         yield from world.nri.tell("UpdatePodSandbox", request)
-
-
-def _given(asked: Any, field: str) -> nri.LinuxResources | None:
-    return resources_of_cri(getattr(asked, field)) if asked.HasField(field) else None
 
 
 def post_update_pod_sandbox(world: World, sandbox: Sandbox) -> Waits[None]:
@@ -242,7 +238,7 @@ def _update_container(
         request = nri.UpdateContainerRequest(
             pod=pod_message(world, container.parent),
             container=container_message(world, container),
-            linux_resources=_given(asked, "linux"),
+            linux_resources=given_resources(asked, "linux"),
         )
         request.linux_resources.memory.SetInParent()
         request.linux_resources.cpu.SetInParent()

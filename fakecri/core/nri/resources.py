@@ -44,6 +44,11 @@ def resources_of_cri(asked: pb.LinuxContainerResources) -> nri.LinuxResources:
     )
 
 
+def given_resources(message: Any, field: str) -> nri.LinuxResources | None:
+    """Return those in a field of a CRI message; None: it is not set."""
+    return resources_of_cri(getattr(message, field)) if message.HasField(field) else None
+
+
 def resources_for_cri(resources: nri.LinuxResources) -> pb.LinuxContainerResources:
     """Return resources as a CRI request would ask for them."""
     cpu = resources.cpu

@@ -1,4 +1,4 @@
-"""Whose turn it is: at any time one request, at most, is with the plugins."""
+"""Whose turn it is, where only so many go on at a time: first come, first served."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,17 +8,28 @@ from fakecri.core.scheduler import Future, Scheduler, Waits
 
 
 class Turns:
-    """A lock that is given to those who wait for it in the order of their coming."""
+    """Places that are given to those who wait for one in the order of their coming."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, places: int = 1) -> None:
         self._scheduler = scheduler
+        self._places = places
+        self._free = places
         self._waiting: deque[Future[None]] = deque()
-        self.taken = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether anybody has a place."""
+        return self._free < self._places
+
+    @property
+    def full(self) -> bool:
+        """Whether whoever comes now has to wait."""
+        return self._free == 0
 
     def wait(self) -> Waits[None]:
         """Wait until it is the caller's turn; `end` ends that."""
-        if not self.taken:
-            self.taken = True
+        if self._free:
+            self._free -= 1
             return
         turn: Future[None] = Future(self._scheduler)
         self._waiting.append(turn)
@@ -37,7 +48,7 @@ class Turns:
         if self._waiting:
             self._waiting.popleft().set_result(None)
         else:
-            self.taken = False
+            self._free += 1
 
     @contextmanager
     def ending(self) -> Iterator[None]:
