@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.real import install
+from tests.real.go_programs import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOURCE = Path(__file__).parent / "go" / "nriplugin"
-BUILD_TIMEOUT_S = 600
 PATIENCE_S = 30
 
 
 def build(directory: Path) -> Path:
     """Build the plugin in a directory; return the program."""
-    go = install.find("go").path
-    assert go is not None
-    module, program = directory / "nriplugin", directory / "plugin"
-    shutil.copytree(SOURCE, module)
-    done = subprocess.run(
-        [go, "build", "-o", program, "."],
-        check=False,
-        cwd=module,
-        env=os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
-        capture_output=True,
-        text=True,
-        timeout=BUILD_TIMEOUT_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return program
+    return compiled(shutil.copytree(SOURCE, directory / "nriplugin"))
 
 
 class GoPlugin:

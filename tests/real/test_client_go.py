@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import pytest
 
 from fakecri import CRI
 from tests.real import install
+from tests.real.go_programs import compiled
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
@@ -60,21 +60,6 @@ def _built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Pat
         return compiled(module)
 
     return build
-
-
-def compiled(module: Path) -> Path:
-    go = install.find("go").path
-    done = subprocess.run(
-        [str(go), "build", "-o", "client", "."],
-        check=False,
-        cwd=module,
-        env=os.environ | {"GOFLAGS": "-mod=readonly -buildvcs=false"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return module / "client"
 
 
 def seen(program: Path, *arguments: str) -> dict[str, str]:
