@@ -80,6 +80,7 @@ class CRI(Laboratory):
         api_level: str = "",
         nri_socket: Path | str | None = None,
         personality: str = "",
+        image_fs: Path | str = "",
     ) -> None:
         """Begin with an empty node.
 
@@ -90,19 +91,17 @@ class CRI(Laboratory):
         `strict_images` only images that `add_image` published can be pulled. `keep_calls` bounds
         what `calls` remembers. With `network="loopback"` real clients reach the pods, which get an
         address of each of `pod_subnets`, the primary one first. `disk_bytes` is how big the node's
-        disk is. With `annotations` those of pods choose what containers do. `rules` are armed
-        from the start; with `strict_rules` each has to act before the context is left. `mask`
-        hides fields of messages from the recording, such as `KeyValue.value`. At
-        `streaming_address` real clients use the URLs of Exec, Attach and PortForward, with
-        `streaming_tls` over TLS; without it they do once the runtime is served. At the unix socket
-        `nri_socket` plugins of NRI connect. `personality` is the runtime that is played, such as
-        containerd-1.6, and `api_level` the Kubernetes minor whose API it speaks instead.
+        disk is. With `annotations` those of pods choose what containers do. `rules` are armed from
+        the start; with `strict_rules` each has to act in time. `mask` hides fields of messages
+        from the recording, such as `KeyValue.value`. At `streaming_address` real clients use the
+        URLs of streams, over TLS with `streaming_tls`; else they do once the runtime is served. At
+        the unix socket `nri_socket` plugins of NRI connect. A `personality` is played, such as
+        containerd-1.6, with the API of the minor `api_level` and the place of images `image_fs`.
         """
-        files = DiskFiles(log_root) if log_root else MemoryFiles()
         host = open_host(
             seed=seed,
             pace=parse_pace(pace) if isinstance(pace, str) else pace,
-            files=files,
+            files=(files := DiskFiles(log_root) if log_root else MemoryFiles()),
             mounted=HostFiles(files, host_mounts) if host_mounts else None,
             record=record,
             strict_images=strict_images,
@@ -114,6 +113,7 @@ class CRI(Laboratory):
             mask=mask,
             api_level=api_level,
             personality=personality,
+            image_fs=str(image_fs),
         )
         open_network(host, network)
         super().__init__(host, rules, strict_rules=strict_rules)

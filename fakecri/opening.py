@@ -1,6 +1,7 @@
 """A new world, and its host: all that is handed to them, put together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TextIO
 
 from fakecri.core.addresses import SUBNET, parse_subnets
@@ -9,6 +10,7 @@ from fakecri.core.files import Files, MemoryFiles
 from fakecri.core.image_registry import Registry
 from fakecri.core.levels import chosen_level
 from fakecri.core.personalities import UPSTREAM, profile_of
+from fakecri.core.profiles import Profile
 from fakecri.core.programs import Programs
 from fakecri.core.recorder import Recorder
 from fakecri.core.scheduler import Scheduler
@@ -39,6 +41,7 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     mask: Sequence[str] = (),
     api_level: str = "",
     personality: str = "",
+    image_fs: str = "",
     is_replay: bool = False,
 ) -> Host:
     """Return a host with a new world.
@@ -53,9 +56,9 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     header of the recording. With `is_replay` the rules of a personality do not act: they have, on
     what is answered. `mask` hides fields of messages from it, as Message.field.
     `personality` is the runtime that is played: see `profile_of`. `api_level`: the Kubernetes minor
-    whose API is spoken, such as 1.30 (empty: the personality's).
+    whose API is spoken, and `image_fs` what is told as the place of images (empty: its own).
     """
-    pace, profile = pace or Manual(jumps=True), profile_of(personality)
+    pace, profile = pace or Manual(jumps=True), _placed(profile_of(personality), image_fs)
     world = World(
         Parts(
             scheduler=Scheduler(pace.start_ns),
@@ -81,6 +84,10 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     for text in () if upstream or is_replay else profile.rules:
         world.faults.arm(parse_rule(text))
     return _host(world, pace)
+
+
+def _placed(profile: Profile, image_fs: str) -> Profile:
+    return replace(profile, image_fs=image_fs, container_fs="") if image_fs else profile
 
 
 def _host(world: World, pace: Pace) -> Host:

@@ -27,7 +27,8 @@ GRPC_ROOMS = {
 }
 # Real sockets have an event loop of their own; a runtime's events come while calls are made.
 THREAD_ROOMS = {"host.py", "loops.py", "network", "verify"}
-WALL_CLOCK_ROOMS = {"pace.py", "verify"}  # real runtimes take real time, and are waited for
+# Real runtimes and kubelets take real time, and are waited for.
+WALL_CLOCK_ROOMS = {"kubelet", "pace.py", "verify"}
 
 
 def imports(source: Path) -> Iterator[str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubelet import Kubelet
 from tests.pods import read_pods
+from tests.small_kubelet import Kubelet
 from tests.support import FACES, node
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

@@ -127,6 +127,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         keep_calls=KEPT_CALLS,
         api_level=options.api_level,
         personality=options.personality,
+        image_fs=str(options.image_fs or ""),
         prefix="--",
     )
 
@@ -178,21 +179,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how time passes (rate)",
     )
     add("--rate", type=float, metavar="X", help="X times as fast as real time (1)")
-    add(
-        "--logs",
-        choices=("disk", "memory"),
-        default="disk",
-        help="where container logs and checkpoints go (disk)",
-    )
-    add("--log-root", type=Path, metavar="DIR", help="a directory that stands for / of the node")
-    add(
-        "--host-mounts",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="DIR",
-        help="host paths below DIR are mounted for real, others from memory; repeatable",
-    )
+    _add_disk_options(parser)
     add_record_option(parser)
     add_mask_option(parser)
     _add_network_options(parser)
@@ -255,4 +242,29 @@ def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:
         "--annotations",
         action="store_true",
         help="let annotations of pods, fakecri.dev/run.CONTAINER, choose what containers do",
+    )
+
+
+def _add_disk_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--logs",
+        choices=("disk", "memory"),
+        default="disk",
+        help="where container logs and checkpoints go (disk)",
+    )
+    add("--log-root", type=Path, metavar="DIR", help="a directory that stands for / of the node")
+    add(
+        "--host-mounts",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR",
+        help="host paths below DIR are mounted for real, others from memory; repeatable",
+    )
+    add(
+        "--image-fs",
+        type=Path,
+        metavar="DIR",
+        help="what is told as the place of images; a kubelet wants it to be there",
     )

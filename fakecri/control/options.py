@@ -68,6 +68,8 @@ class Options:
     """The Kubernetes minor whose API is spoken, such as 1.30; empty: all that there is."""
     personality: str = ""
     """The runtime that is played; empty: the default."""
+    image_fs: str = ""
+    """The directory that is told as the place of images; empty: the personality's."""
     prefix: str = ""
     """What stands before the names of options in the texts of errors."""
     on_disk: bool = False
@@ -139,6 +141,7 @@ class Options:
             mask=self.mask,
             api_level=self.api_level,
             personality=self.personality,
+            image_fs=self.image_fs,
         )
         host.led = led
         cri = CRI.over(host)

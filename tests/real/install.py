@@ -3,10 +3,10 @@
     python tests/real/install.py             find, build or install; one line for each tool
     python tests/real/install.py --require   the same, and fail where a tool is still missing
 
-crictl, its tests, critest and grpcurl are built from their Go modules into `.tools/bin` of the
-repository, which takes minutes where Go has not built them before. containerd, runc, the CNI
-plugins, a static busybox and chromium are Debian's packages; installing them needs root. No service
-is started.
+crictl, its tests, critest, grpcurl and two kubelets are built from their Go modules into
+`.tools/bin` of the repository, which takes minutes where Go has not built them before. containerd,
+runc, the CNI plugins, a static busybox and chromium are Debian's packages; installing them needs
+root. No service is started.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ CRI_TOOLS_VERSION = "v1.36.0"
 CRI_TOOLS_LATER = "v1.37.0"  # it tests metrics, image volumes, NRI and traces as well
 CRI_TOOLS_OLD = "v1.30.0"  # the oldest that is to be had
 CRI_CLIENT_VERSION = "v0.36.0"
+KUBELET_VERSION = "v1.36.3"
+KUBELET_VERSION_OLD = "v1.35.4"
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -82,6 +84,17 @@ class Program:
         return f"-s -w -X {self.variable}={self.version}"
 
 
+def _kubelet(version: str) -> Program:
+    """A kubelet: our module of its minor pins the published modules of what its tree replaces."""
+    return Program(
+        "k8s.io/kubernetes/cmd/kubelet",
+        ("build",),
+        version,
+        variable="k8s.io/component-base/version.gitVersion",
+        source=OURS / f"kubelet-{version.removeprefix('v').rpartition('.')[0]}",
+    )
+
+
 _TEST = ("test", "-c", "-vet=off")  # some programs are Go tests
 PROGRAMS = {
     "crictl": Program("./cmd/crictl", ("build",)),
@@ -101,6 +114,8 @@ PROGRAMS = {
     ),
     # critest runs the one it finds on PATH, by this name.
     "ginkgo": Program("github.com/onsi/ginkgo/v2/ginkgo", ("build",), CRI_TOOLS_LATER),
+    "kubelet": _kubelet(KUBELET_VERSION),
+    "kubelet-old": _kubelet(KUBELET_VERSION_OLD),
     "gofake": Program(".", ("build",), CRI_CLIENT_VERSION, source=OURS / "gofake"),
     "standin": Program(".", ("build",), "1", source=OURS / "standin"),
 }

@@ -1,0 +1,124 @@
+"""What kubelets change of the machine that they run on, and how it is put back.
+
+A kubelet sets sysctls, mounts its root directory on itself and much below it, and leaves links to
+logs in /var/log/containers. Several may run at once, of several processes: the first one saves the
+sysctls, the last one puts them back.
+"""
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fakecri import machine_mounts
+from fakecri.errors import UsageError
+
+SYSCTLS = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
+"""Those that a kubelet writes, below /proc/sys."""
+
+LINKS = Path("/var/log/containers")
+"""Where a kubelet links the logs of containers, whatever its configuration says."""
+
+_PROC_SYS = Path("/proc/sys")
+
+
+class MachineError(UsageError):
+    """A kubelet cannot run here; it says why."""
+
+
+class Borrowed:
+    """The machine, while a kubelet has it."""
+
+    def __init__(self, directory: Path, ledger: Path | None = None) -> None:
+        """`directory`: all that the kubelet mounts is below. `ledger`: who else has the machine."""
+        if os.geteuid() != 0:
+            raise MachineError("a kubelet needs root")
+        self._directory = Path(os.path.realpath(directory))
+        self._ledger = ledger or Path(tempfile.gettempdir()) / f"fakecri-kubelets-{os.geteuid()}"
+        with _ledger(self._ledger) as entry:
+            _note_sysctls(entry)
+            entry["holders"].append(_holder())
+
+    def give_back(self) -> None:
+        """Put back what the kubelet, which has ended, has changed."""
+        self.unmount()
+        self._remove_links()
+        with _ledger(self._ledger) as entry:
+            with suppress(ValueError):
+                entry["holders"].remove(_holder())
+            if not entry["holders"]:
+                _restore(entry.pop("sysctls"))
+
+    def unmount(self) -> None:
+        """Unmount all that is mounted below the directory, the last first."""
+        # What cannot be seen by now was unmounted with what was below it.
+        for point in reversed(machine_mounts.mount_points()):
+            if Path(point.path).is_relative_to(self._directory):
+                with suppress(OSError):
+                    machine_mounts.unmount(point.path)
+
+    def _remove_links(self) -> None:
+        with suppress(FileNotFoundError):
+            for link in LINKS.iterdir():
+                if link.is_symlink() and link.readlink().is_relative_to(self._directory):
+                    link.unlink(missing_ok=True)
+
+
+@contextmanager
+def _ledger(path: Path) -> Iterator[dict[str, Any]]:
+    """Let one process at a time read and write who has the machine."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        entry = _read(file.read())
+        yield entry
+        file.seek(0)
+        file.truncate()
+        json.dump(entry, file)
+
+
+def _read(text: str) -> dict[str, Any]:
+    entry: dict[str, Any] = json.loads(text) if text else {}
+    living = [each for each in entry.get("holders", []) if _is_alive(each)]
+    return {**entry, "holders": living}
+
+
+def _note_sysctls(entry: dict[str, Any]) -> None:
+    # If a holder was killed they are noted still, and are not what they were.
+    if "sysctls" not in entry:
+        entry["sysctls"] = {name: (_PROC_SYS / name).read_text().strip() for name in SYSCTLS}
+
+
+def _restore(sysctls: dict[str, str]) -> None:
+    for name, value in sysctls.items():
+        place = _PROC_SYS / name
+        if place.read_text().strip() != value:
+            place.write_text(value)
+
+
+def _holder() -> list[int]:
+    return [os.getpid(), _begin_of(os.getpid())]
+
+
+def _is_alive(holder: list[int]) -> bool:
+    pid, begin = holder
+    with suppress(OSError):
+        return _begin_of(pid) == begin
+    return False
+
+
+def _begin_of(pid: int) -> int:
+    """Return when a process began, in ticks since boot: a pid may be used again."""
+    # The name of the program, in parentheses, may have blanks.
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])

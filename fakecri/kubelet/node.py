@@ -1,0 +1,144 @@
+"""A node: a runtime in this process, and a kubelet on it."""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from fakecri.contexts import UntilLeft
+from fakecri.control.options import Options
+from fakecri.core.files import MemoryFiles
+from fakecri.host_mounts import HostFiles
+from fakecri.kubelet.configuration import Settings
+from fakecri.kubelet.process import Kubelet
+from fakecri.logs import DiskFiles
+from fakecri.server import Server
+
+T = TypeVar("T")
+Manifest = Mapping[str, Any]
+"""A pod, as the API has it. What every pod has alike may be left out."""
+
+
+class KubeletNode(UntilLeft):
+    """A runtime and a kubelet, in a directory of their own.
+
+    Logs are on this machine's disk, volumes are shared with the containers, and real clients such
+    as the kubelet's probes reach the pods at addresses of the loopback block.
+    """
+
+    def __init__(  # all that can be chosen, by keyword
+        self,
+        program: Path,
+        directory: Path,
+        *,
+        name: str = "node",
+        settings: Settings | None = None,
+        gates: Mapping[str, bool] | None = None,
+        flags: Sequence[str] = (),
+        record: Path | None = None,
+        **options: Any,
+    ) -> None:
+        """`options` are those of `fakecri.control.options.Options`; the others those of Kubelet.
+
+        `record` is where the recording goes: `recording.jsonl` in the directory, unless given.
+        """
+        self.directory = Path(directory).resolve()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.recording = record or self.directory / "recording.jsonl"
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            file = stack.enter_context(self.recording.open("w", buffering=1))
+            self.cri, self.rules = Options(**{**self._usual(), **options}).open(file)
+            stack.callback(self.cri.close)
+            self.server = Server(
+                self.cri.host, f"unix://{self.directory}/cri.sock", wire_faults=True
+            )
+            self.server.start()
+            stack.callback(self.server.stop)
+            self.kubelet = Kubelet(
+                program,
+                self.server.endpoint,
+                self.directory,
+                name=name,
+                settings=settings,
+                gates=gates,
+                flags=flags,
+            )
+            self._stack = stack.pop_all()
+
+    def _usual(self) -> dict[str, Any]:
+        images = self.directory / "images"
+        images.mkdir(exist_ok=True)
+        return {
+            "files": lambda: (DiskFiles(), HostFiles(MemoryFiles(), [self.directory])),
+            "on_disk": True,
+            "network": "loopback",
+            "pod_subnets": (own_subnet(),),
+            "image_fs": str(images),
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            self.kubelet.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def _left(self, error: BaseException | None) -> None:  # noqa: ARG002  # it ends all the same
+        self.close()
+
+    def close(self) -> None:
+        """Stop the kubelet, then the runtime; put the machine back. Harmless when done."""
+        # Containers hold what is mounted below the directory.
+        try:
+            self.kubelet.stop()
+            self._stack.close()
+        finally:
+            self.kubelet.close()
+
+    def put(self, pod: Manifest) -> None:
+        """Write a manifest, or write it anew: the kubelet has it whole or not at all."""
+        self.put_all([pod])
+
+    def put_all(self, pods: Iterable[Manifest]) -> None:
+        """Write several manifests."""
+        for pod in map(_whole, pods):
+            place = self._place(pod["metadata"]["name"])
+            written = place.with_name(f".{place.name}")  # a kubelet passes these over
+            written.write_text(json.dumps(pod, indent=2))
+            written.rename(place)
+
+    @contextmanager
+    def placed(self, *pods: Manifest) -> Iterator[None]:
+        """Let pods be there while the context lasts; that they go then is not waited for."""
+        try:
+            self.put_all(pods)
+            yield
+        finally:
+            for pod in pods:
+                self._place(pod["metadata"]["name"]).unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        """Remove the manifest of a pod. FileNotFoundError where there is none."""
+        self._place(name).unlink()
+
+    def _place(self, name: str) -> Path:
+        return self.kubelet.places.manifests / f"{name}.json"
+
+    def until(self, condition: Callable[[], T], what: str, within_s: float = 30.0) -> T:
+        """As `Kubelet.until`."""
+        return self.kubelet.until(condition, what, within_s)
+
+
+def own_subnet() -> str:
+    """Return a subnet of the loopback block that other processes hardly have."""
+    pid = os.getpid()
+    return f"127.{128 + pid % 64}.{pid // 64 % 256}.0/24"
+
+
+def _whole(pod: Manifest) -> dict[str, Any]:
+    metadata = {"namespace": "default", **pod.get("metadata", {})}
+    return {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}

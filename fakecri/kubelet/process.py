@@ -1,0 +1,291 @@
+"""One kubelet, as a process: its configuration, its life, and what can be read of it."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from fakecri.contexts import UntilLeft
+from fakecri.errors import UsageError
+from fakecri.kubelet.configuration import Places, Settings, configuration
+from fakecri.kubelet.journal import Journal, KubeletEvent, Line, event_of
+from fakecri.kubelet.machine import Borrowed
+from fakecri.kubelet.metrics import Metrics
+
+T = TypeVar("T")
+
+HTTP_TIMEOUT_S = 30.0
+READY_S = 60.0
+"""How long a kubelet may take until it answers."""
+TERM_S = 20.0
+"""How long it may take to end after SIGTERM."""
+
+_POLL_S = 0.05
+_TOLD_LINES = 12
+_TAKEN = "address already in use"
+_STARTS = 3
+_OK = 200
+
+
+class KubeletError(UsageError):
+    """A kubelet does not run, or does not answer."""
+
+
+class NotSeen(AssertionError):  # noqa: N818  # it reads as what it is
+    """What was waited for did not come."""
+
+
+class Kubelet(UntilLeft):
+    """A kubelet on a CRI socket, which stands alone unless its flags give it an API server.
+
+    `with Kubelet(...) as kubelet:` starts it, and at the end stops it and puts the machine back.
+    """
+
+    def __init__(  # all that can be chosen, by keyword
+        self,
+        program: Path,
+        endpoint: str,
+        directory: Path,
+        *,
+        name: str = "node",
+        settings: Settings | None = None,
+        gates: Mapping[str, bool] | None = None,
+        flags: Sequence[str] = (),
+    ) -> None:
+        """`endpoint`: the socket, as `unix:///path`. `directory` gets all files of the kubelet.
+
+        `name` is that of the node: a DNS label. `settings` are keys of KubeletConfiguration,
+        `gates` feature gates, `flags` more of the command line.
+        """
+        self.program = Path(program)
+        if not os.access(self.program, os.X_OK):
+            raise KubeletError(f"{program} is no program")
+        self.name = name
+        self.places = Places(Path(directory).resolve())
+        self.read_only_port = self.tls_port = 0
+        self._endpoint = endpoint
+        self._settings = {**(settings or {}), **({"featureGates": dict(gates)} if gates else {})}
+        self._flags = tuple(flags)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._borrowed: Borrowed | None = None
+        self.places.make()
+        self.places.log.touch()
+        self._journal = Journal(self.places.log)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def _left(self, error: BaseException | None) -> None:  # noqa: ARG002  # it ends all the same
+        self.close()
+
+    def start(self) -> None:
+        """Start it, and return when it answers. KubeletError, with its last words, if it ends."""
+        if self._process is not None and self.status is None:
+            raise KubeletError("this kubelet runs already")
+        if self._borrowed is None:
+            self._borrowed = Borrowed(self.places.directory)
+        for left in reversed(range(_STARTS)):
+            try:
+                self._start()
+            except KubeletError as error:
+                self.stop()
+                # Somebody may have taken a port before the kubelet came to it.
+                if left == 0 or _TAKEN not in str(error):
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                return
+
+    def _start(self) -> None:
+        if self._process is None:  # its ports stay its own through restarts
+            self.tls_port, self.read_only_port = _free_ports(2)
+        ports = self.tls_port, self.read_only_port
+        settings = configuration(self.places, self._endpoint, ports, self._settings)
+        self.places.configuration.write_text(json.dumps(settings, indent=2))
+        with self.places.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603  # the program that was asked for
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self.until(self._answers, "the kubelet's first answer", READY_S)
+
+    def command(self) -> list[str]:
+        """Return its command line."""
+        places = self.places
+        return [
+            str(self.program),
+            f"--config={places.configuration}",
+            f"--root-dir={places.root}",
+            f"--cert-dir={places.directory / 'certificates'}",
+            f"--hostname-override={self.name}",
+            "--v=3",
+            *self._flags,
+        ]
+
+    def _answers(self) -> bool:
+        if self.status is not None:
+            raise KubeletError(f"the kubelet ended with status {self.status}: {self._words()}")
+        try:
+            return self.get("/healthz")[0] == _OK
+        except OSError:
+            return False
+
+    def _words(self) -> str:
+        return self._journal.last(_TOLD_LINES)
+
+    @property
+    def pid(self) -> int:
+        """Its process id. KubeletError before it was started."""
+        return self._started().pid
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+        return self._started().poll()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise KubeletError("this kubelet was not started")
+        return self._process
+
+    def stop(self, number: int = signal.SIGTERM) -> int | None:
+        """End it, by a signal; return its exit status. Harmless when it has ended."""
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(TERM_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        return self._process.returncode
+
+    def restart(self) -> None:
+        """Stop it and start it again, on the same files and ports."""
+        self.stop()
+        self.start()
+
+    def close(self) -> None:
+        """Stop it, and put the machine back. Harmless when done."""
+        self.stop()
+        if self._borrowed is not None:
+            self._borrowed.give_back()
+            self._borrowed = None
+
+    # Reading.
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of a path of the read-only port. OSError if nobody answers."""
+        return _get(
+            http.client.HTTPConnection("127.0.0.1", self.read_only_port, timeout=HTTP_TIMEOUT_S),
+            path,
+        )
+
+    def tls_get(self, path: str) -> tuple[int, str]:
+        """Return status and body of a path of the TLS port. OSError if nobody answers."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is self-signed
+        return _get(
+            http.client.HTTPSConnection(
+                "127.0.0.1", self.tls_port, timeout=HTTP_TIMEOUT_S, context=context
+            ),
+            path,
+        )
+
+    def _read(self, path: str) -> str:
+        status, body = self.get(path)
+        if status != _OK:
+            raise KubeletError(f"{path}: {status} {body}")
+        return body
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return the pods of /pods: API objects as JSON has them."""
+        return json.loads(self._read("/pods")).get("items") or []
+
+    def pod(self, name: str) -> dict[str, Any] | None:
+        """Return the pod of a manifest of this name, or None."""
+        names = {name, f"{name}-{self.name.lower()}"}
+        return next((each for each in self.pods() if each["metadata"]["name"] in names), None)
+
+    def phase(self, name: str) -> str:
+        """Return a pod's phase; empty while it has none."""
+        return str((self.pod(name) or {}).get("status", {}).get("phase", ""))
+
+    def container(self, pod: str, name: str) -> dict[str, Any]:
+        """Return the status of a container, or of an init container; {} while there is none."""
+        status = (self.pod(pod) or {}).get("status", {})
+        kinds = ("containerStatuses", "initContainerStatuses")
+        all_ = [each for kind in kinds for each in status.get(kind) or []]
+        return next((each for each in all_ if each["name"] == name), {})
+
+    def summary(self) -> dict[str, Any]:
+        """Return /stats/summary."""
+        summary: dict[str, Any] = json.loads(self._read("/stats/summary"))
+        return summary
+
+    def metrics(self, path: str = "/metrics") -> Metrics:
+        """Return what it measures."""
+        return Metrics(self._read(path))
+
+    def lines(self, text: str = "") -> list[Line]:
+        """Return the lines of its log that have this text."""
+        return [each for each in self._journal.lines() if text in each.text]
+
+    def events(self, reason: str = "", pod: str = "") -> list[KubeletEvent]:
+        """Return the Kubernetes events, of a reason or about a pod if given."""
+        names = {pod, f"{pod}-{self.name.lower()}"}
+        return [
+            event
+            for event in map(event_of, self._journal.lines())
+            if event and reason in {"", event.reason} and (not pod or event.pod in names)
+        ]
+
+    def until(self, condition: Callable[[], T], what: str, within_s: float = 30.0) -> T:
+        """Wait until a condition is true; return what it returned. NotSeen, with the log's end."""
+        end_s = time.monotonic() + within_s
+        while not (result := condition()):
+            if time.monotonic() > end_s:
+                raise NotSeen(f"waited {within_s:g} s for {what}; the log ends:\n{self._words()}")
+            time.sleep(_POLL_S)
+        return result
+
+
+def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
+    with closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
+def version_of(program: Path) -> str:
+    """Return a kubelet's version, such as v1.36.3. KubeletError where it does not tell."""
+    try:
+        answer = subprocess.run(  # noqa: S603  # the program that was asked for
+            [program, "--version"], check=True, capture_output=True, text=True
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise KubeletError(f"{program} does not tell its version: {error}") from error
+    match = re.fullmatch(r"Kubernetes (v\S+)\s*", answer.stdout)
+    if match is None:
+        raise KubeletError(f"{program} is no kubelet: it says {answer.stdout.strip()!r}")
+    return match[1]
