@@ -37,32 +37,69 @@ class MachineError(UsageError):
     """A kubelet cannot run here; it says why."""
 
 
+class Ledger:
+    """Who has the machine, and what its sysctls were: a file that all processes share."""
+
+    def __init__(self, path: Path | None = None, proc_sys: Path = _PROC_SYS) -> None:
+        """`path`: the file; one for all kubelets of this user if not given."""
+        self._path = path or Path(tempfile.gettempdir()) / f"fakecri-kubelets-{os.geteuid()}"
+        self._proc_sys = proc_sys
+
+    def enter(self) -> None:
+        """Note that this process has the machine, once more."""
+        with self._opened() as entry:
+            # If a holder was killed they are noted still, and are not what they were.
+            if "sysctls" not in entry:
+                entry["sysctls"] = {
+                    name: (self._proc_sys / name).read_text().strip() for name in SYSCTLS
+                }
+            entry["holders"].append(_holder())
+
+    def leave(self) -> None:
+        """Undo one `enter` of this process; the last one puts the sysctls back."""
+        with self._opened() as entry:
+            entry["holders"].remove(_holder())
+            if not entry["holders"]:
+                self._restore(entry.pop("sysctls"))
+
+    def _restore(self, sysctls: dict[str, str]) -> None:
+        for name, value in sysctls.items():
+            place = self._proc_sys / name
+            if place.read_text().strip() != value:
+                place.write_text(value)
+
+    @contextmanager
+    def _opened(self) -> Iterator[dict[str, Any]]:
+        """Let one process at a time read and write the file."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(self._path, flags, 0o600), "r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            entry = _read(file.read())
+            yield entry
+            file.seek(0)
+            file.truncate()
+            json.dump(entry, file)
+
+
 class Borrowed:
     """The machine, while a kubelet has it."""
 
-    def __init__(self, directory: Path, ledger: Path | None = None) -> None:
-        """`directory`: all that the kubelet mounts is below. `ledger`: who else has the machine."""
+    def __init__(self, directory: Path) -> None:
+        """`directory`: all that the kubelet mounts is below."""
         if os.geteuid() != 0:
             raise MachineError("a kubelet needs root")
         self._directory = Path(os.path.realpath(directory))
-        self._ledger = ledger or Path(tempfile.gettempdir()) / f"fakecri-kubelets-{os.geteuid()}"
-        with _ledger(self._ledger) as entry:
-            _note_sysctls(entry)
-            entry["holders"].append(_holder())
+        self._ledger = Ledger()
+        self._ledger.enter()
 
     def give_back(self) -> None:
         """Put back what the kubelet, which has ended, has changed."""
-        self.unmount()
+        self._unmount()
         self._remove_links()
-        with _ledger(self._ledger) as entry:
-            with suppress(ValueError):
-                entry["holders"].remove(_holder())
-            if not entry["holders"]:
-                _restore(entry.pop("sysctls"))
+        self._ledger.leave()
 
-    def unmount(self) -> None:
-        """Unmount all that is mounted below the directory, the last first."""
-        # What cannot be seen by now was unmounted with what was below it.
+    def _unmount(self) -> None:
+        # What cannot be unmounted any more went with what was below it.
         for point in reversed(machine_mounts.mount_points()):
             if Path(point.path).is_relative_to(self._directory):
                 with suppress(OSError):
@@ -75,36 +112,10 @@ class Borrowed:
                     link.unlink(missing_ok=True)
 
 
-@contextmanager
-def _ledger(path: Path) -> Iterator[dict[str, Any]]:
-    """Let one process at a time read and write who has the machine."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        entry = _read(file.read())
-        yield entry
-        file.seek(0)
-        file.truncate()
-        json.dump(entry, file)
-
-
 def _read(text: str) -> dict[str, Any]:
     entry: dict[str, Any] = json.loads(text) if text else {}
     living = [each for each in entry.get("holders", []) if _is_alive(each)]
     return {**entry, "holders": living}
-
-
-def _note_sysctls(entry: dict[str, Any]) -> None:
-    # If a holder was killed they are noted still, and are not what they were.
-    if "sysctls" not in entry:
-        entry["sysctls"] = {name: (_PROC_SYS / name).read_text().strip() for name in SYSCTLS}
-
-
-def _restore(sysctls: dict[str, str]) -> None:
-    for name, value in sysctls.items():
-        place = _PROC_SYS / name
-        if place.read_text().strip() != value:
-            place.write_text(value)
 
 
 def _holder() -> list[int]:

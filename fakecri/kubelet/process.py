@@ -77,6 +77,7 @@ class Kubelet(UntilLeft):
         self._flags = tuple(flags)
         self._process: subprocess.Popen[bytes] | None = None
         self._borrowed: Borrowed | None = None
+        self._has_answered = False
         self.places.make()
         self.places.log.touch()
         self._journal = Journal(self.places.log)
@@ -109,7 +110,7 @@ class Kubelet(UntilLeft):
                 return
 
     def _start(self) -> None:
-        if self._process is None:  # its ports stay its own through restarts
+        if not self._has_answered:  # after that its ports stay its own, through restarts
             self.tls_port, self.read_only_port = _free_ports(2)
         ports = self.tls_port, self.read_only_port
         settings = configuration(self.places, self._endpoint, ports, self._settings)
@@ -119,6 +120,7 @@ class Kubelet(UntilLeft):
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self.until(self._answers, "the kubelet's first answer", READY_S)
+        self._has_answered = True
 
     def command(self) -> list[str]:
         """Return its command line."""

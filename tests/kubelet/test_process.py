@@ -1,0 +1,106 @@
+"""A kubelet that is none, or does not come up: a small program stands in for it."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from fakecri.kubelet import process
+from fakecri.kubelet.process import Kubelet, KubeletError, NotSeen, version_of
+
+
+class Unborrowed:
+    """The machine, of which a stand-in changes nothing."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def give_back(self) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _no_root_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "Borrowed", Unborrowed)
+
+
+def standin(tmp_path: Path, *lines: str) -> Kubelet:
+    """Return a kubelet whose program is a script."""
+    program = tmp_path / "kubelet"
+    program.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    program.chmod(0o755)
+    return Kubelet(program, "unix:///nowhere.sock", tmp_path / "node")
+
+
+SERVES = """exec python3 -c '
+import http.server, json, signal, sys
+configuration = json.load(open(sys.argv[1].partition("=")[2]))
+signal.signal(signal.SIGTERM, signal.SIG_IGN if IGNORES else lambda *_: sys.exit(7))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/healthz" else 500)
+        self.end_headers()
+        self.wfile.write(b"ok")
+http.server.HTTPServer(("127.0.0.1", configuration["readOnlyPort"]), Handler).serve_forever()
+' "$1" """
+
+
+def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(KubeletError, match="nowhere is no program"):
+        Kubelet(tmp_path / "nowhere", "unix:///nowhere.sock", tmp_path)
+
+
+def test_its_last_words_are_told_when_it_ends_at_once(tmp_path: Path) -> None:
+    kubelet = standin(tmp_path, """echo '{"msg": "no luck", "err": "none"}'""", "exit 3")
+    with pytest.raises(KubeletError, match='ended with status 3: no luck err="none"'):
+        kubelet.start()
+    assert kubelet.status == 3
+
+
+def test_a_port_that_was_taken_is_given_up_for_another(tmp_path: Path) -> None:
+    taken = (
+        f"cd {tmp_path}",
+        'grep readOnlyPort node/kubelet.json >> ports; [ "$(wc -l < ports)" -gt 1 ] ||',
+        '{ echo "bind: address already in use"; exit 1; }',
+    )
+    kubelet = standin(tmp_path, *taken, SERVES.replace("IGNORES", "False"))
+    with kubelet:
+        assert kubelet.get("/healthz") == (200, "ok")
+    first, second = (tmp_path / "ports").read_text().splitlines()
+    assert first != second
+    assert kubelet.status == 7
+
+
+def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "TERM_S", 0.1)
+    with standin(tmp_path, SERVES.replace("IGNORES", "True")) as kubelet:
+        assert kubelet.status is None
+        with pytest.raises(KubeletError, match="runs already"):
+            kubelet.start()
+    assert kubelet.status == -signal.SIGKILL
+
+
+def test_what_never_comes_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
+    serves = SERVES.replace("IGNORES", "False")
+    with standin(tmp_path, 'echo \'{"msg": "idle"}\'', serves) as kubelet:
+        with pytest.raises(NotSeen, match=r"(?s)waited 0 s for a miracle; .*idle"):
+            kubelet.until(lambda: False, "a miracle", 0)
+        with pytest.raises(KubeletError, match="/pods: 500 ok"):
+            kubelet.pods()
+        assert [each.message for each in kubelet.lines("idle")] == ["idle"]
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [("busybox 1.35", "is no kubelet: it says 'busybox 1.35'"), (None, "does not tell")],
+)
+def test_a_program_that_is_no_kubelet_has_no_version(
+    tmp_path: Path, says: str | None, error: str
+) -> None:
+    kubelet = standin(tmp_path, f"echo {says}" if says else "exit 1")
+    with pytest.raises(KubeletError, match=error):
+        version_of(kubelet.program)
+
+
+def test_the_version_of_a_kubelet_is_what_it_says(tmp_path: Path) -> None:
+    assert version_of(standin(tmp_path, "echo Kubernetes v1.36.3").program) == "v1.36.3"
