@@ -120,27 +120,36 @@ def test_no_python_block_is_left_out() -> None:
 
 # Commands.
 
+# What is in a block that needs a tool.
+TOOLS = {"$ crictl": "crictl", "command -v kubelet": "kubelet"}
+
+
+def tools_of(block: Block) -> list[str]:
+    return [tool for text, tool in TOOLS.items() if text in block.text]
+
+
+def tools_missing(block: Block) -> list[str]:
+    tools = tools_of(block)
+    return install.missing(*tools) + ["a kubelet needs root"] * (
+        "kubelet" in tools and os.geteuid() != 0
+    )
+
 
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param(block, marks=[pytest.mark.real] if "$ crictl" in block.text else [])
+        pytest.param(block, marks=[pytest.mark.real] if tools_of(block) else [])
         for block in CONSOLES
     ],
     ids=name_of,
 )
 def test_the_commands_of_a_page_say_what_is_shown(block: Block) -> None:
-    if "$ crictl" in block.text:
-        require_crictl()
+    skip_for(tools_missing(block))
     checker = doctest.OutputChecker()
     with console() as shell:
         for command, shown in exchanges(block.text):
             said = shell.run(command, lines=shown.count("\n"))
             assert checker.check_output(shown, said, FLAGS), f"$ {command}\n{said}"
-
-
-def require_crictl() -> None:
-    skip_for(install.missing("crictl"))
 
 
 def exchanges(text: str) -> Iterator[tuple[str, str]]:
@@ -159,7 +168,8 @@ class Console:
         self._directory = directory
         self._background = background
         (directory / "crictl.yaml").touch()
-        tools = [Path(sys.executable).parent, install.BIN]
+        kubelets = install.BIN / install.KUBELET_VERSION
+        tools = [Path(sys.executable).parent, install.BIN, kubelets]
         self._environment = {
             **os.environ,
             "CRI_CONFIG_FILE": str(directory / "crictl.yaml"),  # else crictl says it has none
