@@ -79,6 +79,8 @@ ACTIONS = (
     "dup(ANY, 1)",
     "reorder",
     "reorder(3)",
+    "split",
+    "split(2)",
     "stall",
     "hold(CREATED, 2s)",
     "overflow(1)",

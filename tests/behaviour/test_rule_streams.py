@@ -131,6 +131,23 @@ def test_a_window_is_mixed_and_loses_nothing(ready: Node, five: list[str]) -> No
     assert sorted(mixed) == sorted(five)
 
 
+@pytest.mark.parametrize(
+    ("action", "sizes"), [("split", [1] * 5), ("split(4)", [2, 2, 1]), ("at 1 split", [1, 1, 2, 1])]
+)
+def test_a_list_comes_in_smaller_messages(
+    ready: Node, five: list[str], action: str, sizes: list[int]
+) -> None:
+    with ready.cri.faults(f"StreamContainers = {action}"):
+        answers = list(ready.runtime.StreamContainers(pb.StreamContainersRequest()))
+        assert [len(each.containers) for each in answers] == sizes
+        assert streamed(ready) == five
+
+
+def test_a_split_list_ends_after_so_many_items(ready: Node, five: list[str]) -> None:
+    with ready.cri.faults("StreamContainers = split", "StreamContainers = at 4 end"):
+        assert streamed(ready) == five[:3]
+
+
 def test_a_list_that_stalls_lasts_until_its_client_goes(ready: Node, five: list[str]) -> None:
     with ready.cri.faults("StreamContainers = at 2 stall") as scope:
         stream = ready.runtime.StreamContainers(pb.StreamContainersRequest())

@@ -155,6 +155,7 @@ _CHECKS: Mapping[str, Callable[[Named], None]] = {
     "overflow": _check_some,
     "reorder": _at_least("window", 0, 2),
     "serial": _at_least("workers", 1),
+    "split": _at_least("items", 0),
     "slow": _at_least("bytes_per_s", 0),
     "slice": _at_least("bytes", 0),
     "stall": _check_bytes,

@@ -116,6 +116,7 @@ _LISTED = _named(
         for field in rpc.response.DESCRIPTOR.fields
     )
 )
+_BATCHED = _named(name for name in _LISTED if RPCS[name].streams) - {"GetContainerEvents"}
 _EVENT_KINDS = ("CREATED", "STARTED", "STOPPED", "DELETED", "ANY")
 
 
@@ -265,6 +266,12 @@ KINDS: Mapping[str, Kind] = {
         does="sends nothing more; the connection stays",
         session_does="sends nothing more, of all or of one channel, at once or behind so many "
         "bytes; of stdin: reads no more",
+    ),
+    "split": Kind(
+        (_STREAM,),
+        (Parameter("items", Type.INT, 1),),
+        rpcs=_BATCHED,
+        does="sends lists in messages of so many items",
     ),
     "hold": Kind(
         (_STREAM,),

@@ -15,6 +15,7 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.actions import error_of
 from fakecri.core.faults.delays import delay_ns
 from fakecri.core.faults.edits import EDITS, edited, shuffled
+from fakecri.core.faults.items import lists_of
 from fakecri.core.faults.kinds import named_arguments
 from fakecri.core.faults.rules import Duration, Phase
 from fakecri.core.faults.shots import Shot
@@ -195,6 +196,25 @@ class _Reorder(Stage):
         yield from ()
 
 
+class _Split(Stage):
+    """Sends a message as several, of a few items each."""
+
+    def act(self, message: Message) -> None:
+        size = int(str(self.named["items"]))
+        items = [each for held in lists_of(message) for each in held]
+        if len(items) <= size:
+            self.next(message)
+            return
+        self.fired()
+        for at in range(0, len(items), size):
+            part = type(message)()
+            part.CopyFrom(message)
+            for held in lists_of(part):
+                del held[:]
+                held.extend(items[at : at + size])
+            self.next(part)
+
+
 class _Hold(Stage):
     """Delivers messages later, while others pass."""
 
@@ -293,6 +313,7 @@ _STAGES: Mapping[str, type[Stage]] = {
     "hold": _Hold,
     "overflow": _Overflow,
     "reorder": _Reorder,
+    "split": _Split,
     "stall": _Stall,
     "starve": _Starve,
     **dict.fromkeys(EDITS, _Edit),
