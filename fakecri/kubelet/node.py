@@ -50,10 +50,14 @@ class KubeletNode(UntilLeft):
         self._stack = ExitStack()
         with ExitStack() as stack:
             file = stack.enter_context(self.recording.open("w", buffering=1))
-            self.cri, self.rules = Options(**{**self._usual(), **options}).open(file)
+            chosen = Options(**{**self._usual(), **options})
+            chosen.check()
+            self.cri, self.rules = chosen.open(file)
             stack.callback(self.cri.close)
             self.server = Server(
-                self.cri.host, f"unix://{self.directory}/cri.sock", wire_faults=True
+                self.cri.host,
+                f"unix://{self.directory}/cri.sock",
+                wire_faults=chosen.breaks_wires,
             )
             self.server.start()
             stack.callback(self.server.stop)
