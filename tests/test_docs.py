@@ -18,7 +18,14 @@ from types import ModuleType
 import pytest
 
 import fakecri
-from docs import list_actions, list_commands, list_conformance, list_personalities
+from docs import (
+    list_actions,
+    list_commands,
+    list_conformance,
+    list_personalities,
+    list_scenario_language,
+    list_scenarios,
+)
 from docs.tables import Page
 from fakecri import CRI
 from fakecri.core.commands import COMMANDS
@@ -30,7 +37,14 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
-LISTS = (list_actions, list_commands, list_conformance, list_personalities)
+LISTS = (
+    list_actions,
+    list_commands,
+    list_conformance,
+    list_personalities,
+    list_scenario_language,
+    list_scenarios,
+)
 DRAW_STATES = DOCS / "draw_states.py"
 
 PATIENCE_S = 60.0

@@ -14,6 +14,7 @@ from fakecri.cli import (
     driving,
     proxying,
     replaying,
+    scenarios,
     serving,
     verifying,
 )
@@ -21,7 +22,17 @@ from fakecri.cli.commands import Parser
 from fakecri.errors import UsageError
 from fakecri.version import own_version
 
-_COMMANDS = (serving, controlling, proxying, replaying, driving, diffing, drawing, verifying)
+_COMMANDS = (
+    serving,
+    controlling,
+    proxying,
+    replaying,
+    driving,
+    diffing,
+    drawing,
+    verifying,
+    scenarios,
+)
 """Modules with a command, or a family of them, in the order of the help."""
 
 

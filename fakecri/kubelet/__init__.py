@@ -7,7 +7,7 @@ from fakecri.kubelet.journal import KubeletEvent, Line
 from fakecri.kubelet.machine import MachineError
 from fakecri.kubelet.metrics import Metrics
 from fakecri.kubelet.node import KubeletNode
-from fakecri.kubelet.process import Kubelet, KubeletError, NotSeen
+from fakecri.kubelet.process import Kubelet, KubeletError, NotSeen, version_of
 
 __all__ = [
     "Kubelet",
@@ -18,4 +18,5 @@ __all__ = [
     "MachineError",
     "Metrics",
     "NotSeen",
+    "version_of",
 ]

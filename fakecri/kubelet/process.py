@@ -254,13 +254,22 @@ class Kubelet(UntilLeft):
             if event and reason in {"", event.reason} and (not pod or event.pod in names)
         ]
 
-    def until(self, condition: Callable[[], T], what: str, within_s: float = 30.0) -> T:
-        """Wait until a condition is true; return what it returned. NotSeen, with the log's end."""
+    def until(
+        self,
+        condition: Callable[[], T],
+        what: str,
+        within_s: float = 30.0,
+        every_s: float = _POLL_S,
+    ) -> T:
+        """Wait until a condition is true; return what it returned. NotSeen, with the log's end.
+
+        It is asked again after `every_s`.
+        """
         end_s = time.monotonic() + within_s
         while not (result := condition()):
             if time.monotonic() > end_s:
                 raise NotSeen(f"waited {within_s:g} s for {what}; the log ends:\n{self._words()}")
-            time.sleep(_POLL_S)
+            time.sleep(every_s)
         return result
 
 

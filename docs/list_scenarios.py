@@ -1,0 +1,69 @@
+"""Write the table of `docs/scenarios.md` from the library and what was measured.
+
+Run `python -m docs.list_scenarios`, with `--check` to compare only (exit status 1: it differs).
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from docs.tables import Page, table
+from fakecri.scenarios import Scenario, find, names
+from fakecri.scenarios.files import CANNOT_RUN
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "kubelet"
+OUTCOMES = FIXTURES / "outcomes.json"
+
+
+def outcomes() -> dict[str, dict[str, Any]]:
+    """Return what came of runs: by scenario, by version of the kubelet."""
+    measured: dict[str, dict[str, Any]] = json.loads(OUTCOMES.read_text())
+    return measured
+
+
+def versions() -> list[str]:
+    """Return the versions of kubelets that scenarios were run with, the newest first."""
+    seen = {version for runs in outcomes().values() for version in runs}
+    return sorted(seen, key=lambda each: [int(part) for part in each[1:].split(".")], reverse=True)
+
+
+def _scenarios() -> str:
+    heads = ("#", "scenario", "fault", "expected", *versions(), "recovered", "took", "remark")
+    return table(heads, (_row(find(name)) for name in names()))
+
+
+def _row(scenario: Scenario) -> Sequence[str]:
+    live, runs = scenario.live, outcomes().get(scenario.id, {})
+    ran = [runs[version] for version in versions() if version in runs]
+    faults = live.injected if live and live.steps else scenario.rules
+    recorded = FIXTURES / f"{scenario.id}.jsonl.gz"
+    name = f"`{scenario.id}`"
+    return (
+        str(scenario.number),
+        f"[{name}](../fixtures/kubelet/{recorded.name})" if recorded.exists() else name,
+        "<br>".join(f"`{each}`" for each in faults),
+        live.expect if live else scenario.about,
+        *(_outcome(scenario, runs.get(version)) for version in versions()),
+        _seconds(ran, "recovered_s"),
+        _seconds(ran, "took_s"),
+        (live.cannot_run or live.note) if live else "",
+    )
+
+
+def _outcome(scenario: Scenario, run: dict[str, Any] | None) -> str:
+    if run:
+        return str(run["outcome"])
+    return CANNOT_RUN if scenario.live and scenario.live.cannot_run else "not run"
+
+
+def _seconds(runs: Sequence[dict[str, Any]], key: str) -> str:
+    measured = [each[key] for each in runs if each[key] is not None]
+    return f"{measured[0]:.0f} s" if measured else ""
+
+
+PAGE = Page("scenarios", {"scenarios": _scenarios})
+
+if __name__ == "__main__":
+    sys.exit(PAGE.main(__doc__))
