@@ -14,18 +14,19 @@ from fakecri.scenarios import Scenario, find, names
 from fakecri.scenarios.files import CANNOT_RUN
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "kubelet"
-OUTCOMES = FIXTURES / "outcomes.json"
+OUTCOMES = FIXTURES / "outcomes"
 
 
-def outcomes() -> dict[str, dict[str, Any]]:
-    """Return what came of runs: by scenario, by version of the kubelet."""
-    measured: dict[str, dict[str, Any]] = json.loads(OUTCOMES.read_text())
+def outcome_of(id_: str) -> dict[str, dict[str, Any]]:
+    """Return what came of a scenario's runs, by version of the kubelet."""
+    path = OUTCOMES / f"{id_}.json"
+    measured: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     return measured
 
 
 def versions() -> list[str]:
     """Return the versions of kubelets that scenarios were run with, the newest first."""
-    seen = {version for runs in outcomes().values() for version in runs}
+    seen = {version for path in OUTCOMES.glob("*.json") for version in outcome_of(path.stem)}
     return sorted(seen, key=lambda each: [int(part) for part in each[1:].split(".")], reverse=True)
 
 
@@ -35,7 +36,7 @@ def _scenarios() -> str:
 
 
 def _row(scenario: Scenario) -> Sequence[str]:
-    live, runs = scenario.live, outcomes().get(scenario.id, {})
+    live, runs = scenario.live, outcome_of(scenario.id)
     ran = [runs[version] for version in versions() if version in runs]
     faults = live.injected if live and live.steps else scenario.rules
     recorded = FIXTURES / f"{scenario.id}.jsonl.gz"
