@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fakecri.core import signals
 from fakecri.core.dates import format_date
 from fakecri.core.net.crews import Crew
-from fakecri.core.net.daemons import Health, serve_http
-from fakecri.core.net.grpc_health import serve_health
+from fakecri.core.net.daemons import serve_http
+from fakecri.core.net.grpc_health import ServingStatus, serve_statuses
 from fakecri.core.net.http import HttpServer, Request, Response
 from fakecri.core.net.names import UnknownNameError, resolve
 from fakecri.core.net.sites import Site
@@ -191,9 +191,14 @@ def _liveness(process: Process, _: _Flags) -> Waits[int]:
             return Response(500, f"error: {seconds}".encode())
         return Response(200, b"ok")
 
-    # It has no handler. As PID 1 it cannot be killed by SIGTERM, and Go's runtime exits with 2.
-    stop_code = _GO_CODE if process.is_init else 128 + signals.SIGTERM
-    return (yield from serve_http(process, HttpServer(answer), [8080], stop_code=stop_code))
+    return (
+        yield from serve_http(process, HttpServer(answer), [8080], stop_code=_unhandled(process))
+    )
+
+
+def _unhandled(process: Process) -> int:
+    """Return how Go ends at a signal without a handler: PID 1 cannot be killed by it."""
+    return _GO_CODE if process.is_init else 128 + signals.SIGTERM
 
 
 def _test_webserver(process: Process, flags: _Flags) -> Waits[int]:
@@ -201,12 +206,43 @@ def _test_webserver(process: Process, flags: _Flags) -> Waits[int]:
     return (yield from serve_http(process, HttpServer(site), [flags.number("port", 80)]))
 
 
+@dataclass(slots=True)
+class _Serving:
+    """What `grpc-health-checking` says, which clients of its HTTP port may force."""
+
+    process: Process
+    service: str
+    delay_s: int
+    forced: bool | None = None
+
+    def status(self, service: str) -> ServingStatus | None:
+        if service != self.service:
+            return None
+        is_over = 0 <= self.delay_s <= self._seconds()
+        good = not is_over and self.forced is not False
+        return ServingStatus.SERVING if good else ServingStatus.NOT_SERVING
+
+    def force(self, request: Request) -> Response:
+        forced = {"/make-serving": True, "/make-not-serving": False}.get(request.path)
+        if forced is None:
+            return Response(404, b"404 page not found\n")
+        self.forced = forced
+        return Response(200, f"{self._seconds()}s".encode())
+
+    def _seconds(self) -> float:
+        return (self.process.scheduler.now_ns - self.process.started_ns) / SECOND_NS
+
+
 def _grpc(process: Process, flags: _Flags) -> Waits[int]:
-    delay_s = flags.number("delay-unhealthy-sec", -1)
-    health = Health(fails_after_s=float(delay_s) if delay_s >= 0 else None)
-    service = flags.text("service")
-    services = (service,) if service else ()
-    return (yield from serve_health(process, flags.number("port", 5000), services, health))
+    serving = _Serving(process, flags.text("service"), flags.number("delay-unhealthy-sec", -1))
+    listener = process.listen(flags.number("port", 5000))
+    Crew(process).run(serve_statuses(process, listener, serving.status))
+    ports = [flags.number("http-port", 8080)]
+    return (
+        yield from serve_http(
+            process, HttpServer(serving.force), ports, stop_code=_unhandled(process)
+        )
+    )
 
 
 def _connect(process: Process, flags: _Flags) -> Waits[int]:

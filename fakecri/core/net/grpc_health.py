@@ -16,6 +16,7 @@ from fakecri.core import signals
 from fakecri.core.net.connections import Connection
 from fakecri.core.net.crews import Crew
 from fakecri.core.net.daemons import HEALTHY, Health
+from fakecri.core.net.sockets import Listener
 from fakecri.core.processes import Process, Program
 from fakecri.core.scheduler import SECOND_NS, Waits
 
@@ -56,14 +57,18 @@ def serve_health(
     process: Process, port: int, services: tuple[str, ...], health: Health
 ) -> Waits[int]:
     """Serve gRPC health checks; see `grpc_health`."""
-    checks = _Checks(process, ("", *services), health)
     for number in (signals.SIGTERM, signals.NUMBERS["INT"]):
         process.handle(number, lambda _: process.exit_now(0))
     listener = process.listen(port)
-    yield from Crew(process).serve(
-        listener, lambda connection: serve_grpc(process, connection, checks.status)
-    )
+    yield from serve_statuses(process, listener, _Checks(process, ("", *services), health).status)
     return 0
+
+
+def serve_statuses(process: Process, listener: Listener, status_of: StatusOf) -> Waits[None]:
+    """Serve gRPC health checks of chosen statuses for ever."""
+    return Crew(process).serve(
+        listener, lambda connection: serve_grpc(process, connection, status_of)
+    )
 
 
 @dataclass(slots=True)

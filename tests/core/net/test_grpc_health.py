@@ -107,3 +107,37 @@ def test_what_is_no_http2_is_hung_up_on(net: Pods) -> None:
         return content
 
     assert net.result(pod, talk).startswith(b"\0\0*\x04")  # settings, and the end
+
+
+AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.53"
+
+
+def start_agnhost(net: Pods, *flags: str) -> tuple[str, str]:
+    pod = net.pod()
+    return pod, net.start(pod, AGNHOST, "/agnhost", "grpc-health-checking", *flags)
+
+
+def test_agnhost_is_told_over_http_what_to_say(net: Pods) -> None:
+    pod, main = start_agnhost(net)
+    seen = []
+    for order in ("", "make-not-serving", "make-serving"):
+        if order:
+            asked = ["wget", "-qO-", f"http://127.0.0.1:8080/{order}"]
+            net.cri.runtime_service.exec_sync(main, asked)
+        seen += statuses(net.result(pod, lambda process: check(process, "")))
+    assert seen == ["SERVING", "NOT_SERVING", "SERVING"]
+
+
+def test_agnhost_does_not_serve_after_its_delay_whatever_it_is_told(net: Pods) -> None:
+    pod, main = start_agnhost(net, "--delay-unhealthy-sec=5")
+    assert statuses(net.result(pod, lambda process: check(process, ""))) == ["SERVING"]
+    net.cri.advance(5)
+    asked = ["wget", "-qO-", "http://127.0.0.1:8080/make-serving"]
+    net.cri.runtime_service.exec_sync(main, asked)
+    assert statuses(net.result(pod, lambda process: check(process, ""))) == ["NOT_SERVING"]
+
+
+def test_agnhost_knows_the_service_of_its_flag_alone(net: Pods) -> None:
+    pod, _ = start_agnhost(net, "--service=db")
+    assert statuses(net.result(pod, lambda process: check(process, "db"))) == ["SERVING"]
+    assert net.result(pod, lambda process: check(process, "")).status == "5"
