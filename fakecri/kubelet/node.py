@@ -38,20 +38,22 @@ class KubeletNode(UntilLeft):
         gates: Mapping[str, bool] | None = None,
         flags: Sequence[str] = (),
         record: Path | None = None,
+        records: bool = True,
         **options: Any,
     ) -> None:
         """`options` are those of `fakecri.control.options.Options`; the others those of Kubelet.
 
         `record` is where the recording goes: `recording.jsonl` in the directory, unless given.
+        Without `records` there is none.
         """
         self.directory = Path(directory).resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
         self.recording = record or self.directory / "recording.jsonl"
         self._stack = ExitStack()
         with ExitStack() as stack:
-            file = stack.enter_context(self.recording.open("w", buffering=1))
             chosen = Options(**{**self._usual(), **options})
             chosen.check()
+            file = stack.enter_context(self.recording.open("w", buffering=1)) if records else None
             self.cri, self.rules = chosen.open(file)
             stack.callback(self.cri.close)
             self.server = Server(

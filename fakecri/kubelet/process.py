@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -34,6 +34,8 @@ _TOLD_LINES = 12
 _TAKEN = "address already in use"
 _STARTS = 3
 _OK = 200
+_ANSWERS = {_OK, 401, 403}
+"""Who asks is refused where there is an API server that the kubelet has it from."""
 
 
 class KubeletError(UsageError):
@@ -72,6 +74,7 @@ class Kubelet(UntilLeft):
         self.name = name
         self.places = Places(Path(directory).resolve())
         self.read_only_port = self.tls_port = 0
+        self._ports = (0, 0)
         self._endpoint = endpoint
         self._settings = {**(settings or {}), **({"featureGates": dict(gates)} if gates else {})}
         self._flags = tuple(flags)
@@ -111,13 +114,18 @@ class Kubelet(UntilLeft):
 
     def _start(self) -> None:
         if not self._has_answered:  # after that its ports stay its own, through restarts
-            self.tls_port, self.read_only_port = _free_ports(2)
-        ports = self.tls_port, self.read_only_port
-        settings = configuration(self.places, self._endpoint, ports, self._settings)
+            self._ports = _free_ports()
+        settings = configuration(self.places, self._endpoint, self._ports, self._settings)
+        self.tls_port, self.read_only_port = settings["port"], settings["readOnlyPort"]
         self.places.configuration.write_text(json.dumps(settings, indent=2))
         with self.places.log.open("ab") as log:
+            # In a session of its own: what a terminal interrupts is who stops it.
             self._process = subprocess.Popen(  # noqa: S603  # the program that was asked for
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.until(self._answers, "the kubelet's first answer", READY_S)
         self._has_answered = True
@@ -137,13 +145,15 @@ class Kubelet(UntilLeft):
 
     def _answers(self) -> bool:
         if self.status is not None:
-            raise KubeletError(f"the kubelet ended with status {self.status}: {self._words()}")
+            raise KubeletError(f"the kubelet ended with status {self.status}: {self.last_words()}")
+        get = self.get if self.read_only_port else self.tls_get
         try:
-            return self.get("/healthz")[0] == _OK
+            return get("/healthz")[0] in _ANSWERS
         except OSError:
             return False
 
-    def _words(self) -> str:
+    def last_words(self) -> str:
+        """Return the end of its log."""
         return self._journal.last(_TOLD_LINES)
 
     @property
@@ -268,7 +278,8 @@ class Kubelet(UntilLeft):
         end_s = time.monotonic() + within_s
         while not (result := condition()):
             if time.monotonic() > end_s:
-                raise NotSeen(f"waited {within_s:g} s for {what}; the log ends:\n{self._words()}")
+                waited = f"waited {within_s:g} s for {what}"
+                raise NotSeen(f"{waited}; the log ends:\n{self.last_words()}")
             time.sleep(every_s)
         return result
 
@@ -280,12 +291,12 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
         return answer.status, answer.read().decode(errors="replace")
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [int(each.getsockname()[1]) for each in sockets]
+def _free_ports() -> tuple[int, int]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("127.0.0.1", 0)) as second,
+    ):
+        return first.getsockname()[1], second.getsockname()[1]
 
 
 def version_of(program: Path) -> str:

@@ -7,16 +7,7 @@ import pytest
 
 from fakecri.kubelet import process
 from fakecri.kubelet.process import Kubelet, KubeletError, NotSeen, version_of
-
-
-class Unborrowed:
-    """The machine, of which a stand-in changes nothing."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    def give_back(self) -> None:
-        """Do nothing."""
+from tests.kubelet.standin import IGNORES, OBEYS, Unborrowed, write_program
 
 
 @pytest.fixture(autouse=True)
@@ -26,23 +17,8 @@ def _no_root_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def standin(tmp_path: Path, *lines: str) -> Kubelet:
     """Return a kubelet whose program is a script."""
-    program = tmp_path / "kubelet"
-    program.write_text("\n".join(["#!/bin/sh", *lines, ""]))
-    program.chmod(0o755)
+    program = write_program(tmp_path / "kubelet", *lines)
     return Kubelet(program, "unix:///nowhere.sock", tmp_path / "node")
-
-
-SERVES = """exec python3 -c '
-import http.server, json, signal, sys
-configuration = json.load(open(sys.argv[1].partition("=")[2]))
-signal.signal(signal.SIGTERM, signal.SIG_IGN if IGNORES else lambda *_: sys.exit(7))
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200 if self.path == "/healthz" else 500)
-        self.end_headers()
-        self.wfile.write(b"ok")
-http.server.HTTPServer(("127.0.0.1", configuration["readOnlyPort"]), Handler).serve_forever()
-' "$1" """
 
 
 def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
@@ -63,7 +39,7 @@ def test_a_port_that_was_taken_is_given_up_for_another(tmp_path: Path) -> None:
         'grep readOnlyPort node/kubelet.json >> ports; [ "$(wc -l < ports)" -gt 1 ] ||',
         '{ echo "bind: address already in use"; exit 1; }',
     )
-    kubelet = standin(tmp_path, *taken, SERVES.replace("IGNORES", "False"))
+    kubelet = standin(tmp_path, *taken, OBEYS)
     with kubelet:
         assert kubelet.get("/healthz") == (200, "ok")
     first, second = (tmp_path / "ports").read_text().splitlines()
@@ -73,7 +49,7 @@ def test_a_port_that_was_taken_is_given_up_for_another(tmp_path: Path) -> None:
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "TERM_S", 0.1)
-    with standin(tmp_path, SERVES.replace("IGNORES", "True")) as kubelet:
+    with standin(tmp_path, IGNORES) as kubelet:
         assert kubelet.status is None
         with pytest.raises(KubeletError, match="runs already"):
             kubelet.start()
@@ -81,8 +57,7 @@ def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_never_comes_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:
-    serves = SERVES.replace("IGNORES", "False")
-    with standin(tmp_path, 'echo \'{"msg": "idle"}\'', serves) as kubelet:
+    with standin(tmp_path, 'echo \'{"msg": "idle"}\'', OBEYS) as kubelet:
         with pytest.raises(NotSeen, match=r"(?s)waited 0 s for a miracle; .*idle"):
             kubelet.until(lambda: False, "a miracle", 0)
         with pytest.raises(KubeletError, match="/pods: 500 ok"):
