@@ -12,6 +12,7 @@ from fakecri.cli import (
     diffing,
     drawing,
     driving,
+    hollow,
     proxying,
     replaying,
     scenarios,
@@ -24,6 +25,7 @@ from fakecri.version import own_version
 
 _COMMANDS = (
     serving,
+    hollow,
     controlling,
     proxying,
     replaying,

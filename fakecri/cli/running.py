@@ -56,28 +56,39 @@ def check_masks(masks: Sequence[str]) -> None:
         raise UsageError(f"--mask {error}") from error
 
 
-def add_ready_option(parser: argparse.ArgumentParser) -> None:
-    """Add `--ready-fd`."""
+def add_ready_option(parser: argparse.ArgumentParser, told: str = "the endpoint") -> None:
+    """Add `--ready-fd`, which is `told` something."""
     parser.add_argument(
         "--ready-fd",
         type=int,
         metavar="N",
-        help="a file descriptor that gets the endpoint as a line, and is closed, once ready",
+        help=f"a file descriptor that gets {told} as a line, and is closed, once ready",
     )
 
 
 async def serve_until_told(server: Server, ready_fd: int | None) -> None:
     """Serve until SIGTERM or SIGINT; say when it is ready."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    stopped = told_to_stop()
     async with server:
-        if sys.stdout is not None:  # it is, where the shell closed it
-            _tell(sys.stdout.fileno(), f"fakecri is ready on {server.endpoint}\n")
-        if ready_fd is not None:
-            _tell(ready_fd, f"{server.endpoint}\n")
-            os.close(ready_fd)
+        tell_ready(f"fakecri is ready on {server.endpoint}\n", server.endpoint, ready_fd)
         await stopped.wait()
+
+
+def told_to_stop(*others: signal.Signals) -> asyncio.Event:
+    """Return what is set by SIGTERM or SIGINT, or by others given, from now on."""
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, *others):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    return stopped
+
+
+def tell_ready(text: str, endpoint: str, ready_fd: int | None) -> None:
+    """Say what is ready on standard output, and tell a file descriptor where."""
+    if sys.stdout is not None:  # it is, where the shell closed it
+        _tell(sys.stdout.fileno(), text)
+    if ready_fd is not None:
+        _tell(ready_fd, f"{endpoint}\n")
+        os.close(ready_fd)
 
 
 def open_record(path: Path) -> TextIO:

@@ -151,7 +151,8 @@ def _both(files: Files, options: argparse.Namespace) -> tuple[Files, Files]:
     return files, HostFiles(files if confined else MemoryFiles(), options.host_mounts)
 
 
-def _add_network_options(parser: argparse.ArgumentParser) -> None:
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--network` and `--pod-subnet`."""
     parser.add_argument(
         "--network",
         choices=NETWORKS,
@@ -182,7 +183,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_disk_options(parser)
     add_record_option(parser)
     add_mask_option(parser)
-    _add_network_options(parser)
+    add_network_options(parser)
     add_streaming_options(parser)
     add("--nri-socket", metavar="PATH", help="a unix socket to which plugins of NRI connect")
     add("--strict-images", action="store_true", help="pull only images that were added")
@@ -201,8 +202,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how a registry behaves, such as registry.test=rate=5MiB,fail=2*503; repeatable",
     )
     add("--disk-bytes", type=int, metavar="N", help="how big the node's disk is (100 GiB)")
-    _add_personality_options(parser)
-    _add_behaviour_options(parser)
+    add_personality_options(parser)
+    add_behaviour_options(parser)
     add_rule_options(parser)
     add_wire_option(parser)
     add_state_option(parser)
@@ -214,7 +215,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_ready_option(parser)
 
 
-def _add_personality_options(parser: argparse.ArgumentParser) -> None:
+def add_personality_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--personality` and `--api-level`."""
     parser.add_argument(
         "--personality",
         default=DEFAULT,
@@ -229,7 +231,8 @@ def _add_personality_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_behaviour_options(parser: argparse.ArgumentParser) -> None:
+def add_behaviour_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--behave` and `--annotations`."""
     add = parser.add_argument
     add(
         "--behave",

@@ -23,7 +23,11 @@ def as_table(rows: Sequence[Message], columns: Sequence[str]) -> str:
     if not rows:
         return ""
     cells = [[each.rpartition(".")[2].upper() for each in columns]]
-    cells += [[_cell(row, column) for column in columns] for row in rows]
+    return aligned([*cells, *([_cell(row, column) for column in columns] for row in rows)])
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -81,6 +81,7 @@ class Journal:
         self._path = path
         self._offset = 0
         self._lines: list[Line] = []
+        self._mark = 0
 
     def lines(self) -> list[Line]:
         """Return all whole lines so far."""
@@ -92,6 +93,10 @@ class Journal:
         self._lines += map(parse_line, whole.decode(errors="replace").split("\n")[:-1])
         return self._lines
 
+    def mark(self) -> None:
+        """Let what is there be of a life before this one."""
+        self._mark = len(self.lines())
+
     def last(self, count: int) -> str:
-        """Return the last lines as a text."""
-        return "\n".join(str(line) for line in self.lines()[-count:])
+        """Return the last lines of this life as a text."""
+        return "\n".join(map(str, self.lines()[self._mark :][-count:]))

@@ -118,6 +118,7 @@ class Kubelet(UntilLeft):
         settings = configuration(self.places, self._endpoint, self._ports, self._settings)
         self.tls_port, self.read_only_port = settings["port"], settings["readOnlyPort"]
         self.places.configuration.write_text(json.dumps(settings, indent=2))
+        self._journal.mark()
         with self.places.log.open("ab") as log:
             # In a session of its own: what a terminal interrupts is who stops it.
             self._process = subprocess.Popen(  # noqa: S603  # the program that was asked for

@@ -12,12 +12,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200 if self.path == "/healthz" else 500)
         self.end_headers()
         self.wfile.write(b"ok")
+    def log_message(self, *_):
+        pass
 http.server.HTTPServer(("127.0.0.1", configuration["readOnlyPort"]), Handler).serve_forever()
 ' "$1" """
 OBEYS = SERVES.replace("IGNORES", "False")
 """It answers, and ends with status 7 when it is told to."""
 IGNORES = SERVES.replace("IGNORES", "True")
 """It answers, and does not end."""
+LEAVES = OBEYS.removeprefix("exec ").replace("serve_forever", "handle_request")
+"""It answers once; what comes after this line is what it does then."""
 TELLS_ITS_VERSION = f'[ "$1" != --version ] || {{ echo Kubernetes {VERSION}; exit; }}'
 
 

@@ -59,6 +59,17 @@ def test_half_a_line_waits_for_its_other_half(tmp_path: Path) -> None:
     assert journal.last(1) == "two"
 
 
+def test_the_last_words_are_those_of_this_life(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text('{"msg": "one"}\n')
+    journal = Journal(path)
+    journal.mark()
+    assert journal.last(9) == ""
+    with path.open("a") as file:
+        file.write('{"msg": "two"}\n')
+    assert journal.last(9) == "two"
+
+
 @given(st.text() | st.from_type(dict).map(str) | st.integers().map(str))
 def test_any_line_is_a_line(text: str) -> None:
     line = parse_line(text)
