@@ -26,11 +26,11 @@ def render(report: Report, recording: bytes) -> str:
         _table(
             "Rules", ("rule", "calls struck"), ((_code(r.text), _(r.fired)) for r in report.rules)
         ),
-        _table("What the kubelet told", _EVENTS, map(_event, report.kubelet_events)),
-        _table("Calls", ("RPC", "calls", "failed"), _calls(report)),
         "<h2>Timeline</h2>",
         # It has a policy of its own, and cannot reach the page around it.
         f'<iframe title="Timeline" sandbox="allow-scripts" srcdoc="{escape(timeline)}"></iframe>',
+        _table("What the kubelet told", _EVENTS, map(_event, report.kubelet_events)),
+        _table("Calls", ("RPC", "calls", "failed"), _calls(report)),
     ]
     return (
         _page().replace("[[title]]", _(title)).replace("[[body]]", "\n".join(filter(None, parts)))
@@ -96,7 +96,7 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
     shown = heads[:-1] if kind else heads
     head = "".join(f"<th>{_(each)}</th>" for each in shown)
     body = "\n".join(lines)
-    return f"<h2>{_(title)}</h2>\n<table><tr>{head}</tr>\n{body}</table>"
+    return f'<h2>{_(title)}</h2>\n<table class="{kind}"><tr>{head}</tr>\n{body}</table>'
 
 
 def _row(cells: Sequence[str], kind: str) -> str:
