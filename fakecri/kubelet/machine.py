@@ -2,7 +2,7 @@
 
 A kubelet sets sysctls, mounts its root directory on itself and much below it, and leaves links to
 logs in /var/log/containers. Several may run at once, of several processes: the first one saves the
-sysctls, the last one puts them back.
+sysctls, the last one puts them back. Many of them need more than is usual to watch files.
 """
 
 import fcntl
@@ -27,6 +27,10 @@ SYSCTLS = (
 )
 """Those that a kubelet writes, below /proc/sys."""
 
+WATCHES = "fs/inotify/max_user_instances"
+WATCHES_ENOUGH = 8192
+"""A kubelet takes six; of the usual 128 a user has, twenty kubelets would be one too many."""
+
 LINKS = Path("/var/log/containers")
 """Where a kubelet links the logs of containers, whatever its configuration says."""
 
@@ -49,11 +53,12 @@ class Ledger:
         """Note that this process has the machine, once more."""
         with self._opened() as entry:
             # If a holder was killed they are noted still, and are not what they were.
-            if "sysctls" not in entry:
-                entry["sysctls"] = {
-                    name: (self._proc_sys / name).read_text().strip() for name in SYSCTLS
-                }
+            noted = entry.setdefault("sysctls", {})
+            for name in (*SYSCTLS, WATCHES):
+                noted.setdefault(name, self._read(name))
             entry["holders"].append(_holder())
+            if int(self._read(WATCHES)) < WATCHES_ENOUGH:
+                self._write(WATCHES, str(WATCHES_ENOUGH))
 
     def leave(self) -> None:
         """Undo one `enter` of this process; the last one puts the sysctls back."""
@@ -64,9 +69,14 @@ class Ledger:
 
     def _restore(self, sysctls: dict[str, str]) -> None:
         for name, value in sysctls.items():
-            place = self._proc_sys / name
-            if place.read_text().strip() != value:
-                place.write_text(value)
+            if self._read(name) != value:
+                self._write(name, value)
+
+    def _read(self, name: str) -> str:
+        return (self._proc_sys / name).read_text().strip()
+
+    def _write(self, name: str, value: str) -> None:
+        (self._proc_sys / name).write_text(value)
 
     @contextmanager
     def _opened(self) -> Iterator[dict[str, Any]]:

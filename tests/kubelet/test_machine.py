@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fakecri.kubelet.machine import SYSCTLS, Ledger
+from fakecri.kubelet.machine import SYSCTLS, WATCHES, WATCHES_ENOUGH, Ledger
 
 
 @pytest.fixture
 def proc_sys(tmp_path: Path) -> Path:
     """Return a directory that stands for /proc/sys."""
-    for name in SYSCTLS:
+    for name in (*SYSCTLS, WATCHES):
         place = tmp_path / "sys" / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text("0\n")
@@ -65,3 +65,23 @@ def test_one_that_was_killed_holds_nothing_and_its_note_stands(
     ledger.enter()
     ledger.leave()
     assert values(proc_sys) == {"0"}
+
+
+def test_many_kubelets_can_watch_files(tmp_path: Path, proc_sys: Path) -> None:
+    first, second = (Ledger(tmp_path / "ledger", proc_sys) for _ in range(2))
+    watches = proc_sys / WATCHES
+    watches.write_text("128\n")
+    first.enter()
+    assert watches.read_text() == str(WATCHES_ENOUGH)
+    second.enter()
+    first.leave()
+    assert watches.read_text() == str(WATCHES_ENOUGH)
+    second.leave()
+    assert watches.read_text() == "128"
+
+
+def test_who_has_enough_to_watch_files_keeps_it(tmp_path: Path, proc_sys: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger", proc_sys)
+    (proc_sys / WATCHES).write_text("100000\n")
+    ledger.enter()
+    assert (proc_sys / WATCHES).read_text() == "100000\n"
