@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fakecri.cli.commands import Commands, add_command, say
@@ -79,16 +82,27 @@ def run(options: argparse.Namespace) -> int:
     """Run a scenario, and report; return the exit status."""
     from fakecri.scenarios.running import run as run_  # noqa: PLC0415  # others need no kubelet
 
-    report = run_(
-        find(options.id),
-        options.kubelet,
-        seed=options.seed,
-        record=options.record,
-        report=options.report,
-        said=_say_step,
-    )
+    with _terminated_like_interrupted():
+        report = run_(
+            find(options.id),
+            options.kubelet,
+            seed=options.seed,
+            record=options.record,
+            report=options.report,
+            said=_say_step,
+        )
     say(report.as_json() if options.json else "".join(f"{line}\n" for line in report.lines()))
     return report.exit_status
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Leave no kubelet behind, nor what it has mounted."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _say_step(played: Played) -> None:

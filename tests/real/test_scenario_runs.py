@@ -8,18 +8,18 @@ import re
 import subprocess
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from fakecri.core.recording import Recording
 from fakecri.replay.files import read_recording
 from tests.real import install
+from tests.real.install import KUBELET_VERSION
 from tests.real.scenarios import KUBELETS
 from tests.requirements import skip_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.server.served import until
 
 pytestmark = pytest.mark.real
 
@@ -172,6 +172,40 @@ def test_the_page_has_all_and_needs_nothing(reproduced: Run, otherwise: Run) -> 
         assert not re.search(r'(?:src|href)="(?!data:)', run.page)
     assert "no room &lt;b&gt;" in otherwise.page
     assert "no room <b>" not in otherwise.page
+
+
+def test_a_run_that_is_terminated_leaves_nothing(tmp_path: Path) -> None:
+    skip_for(install.missing("kubelet"))
+    path = tmp_path / "long.toml"
+    path.write_text(WRONG.replace("steps = '''", "steps = '''\nwait 60s"))
+    with _begun(str(path), KUBELET_VERSION, tmp_path) as process:
+        try:
+            kubelet, root = _kubelet_of(process)
+        finally:
+            process.terminate()
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert not Path(f"/proc/{kubelet}").exists()
+    assert not root.exists()
+    assert str(root) not in Path("/proc/self/mountinfo").read_text()
+
+
+def _kubelet_of(process: subprocess.Popen[str]) -> tuple[str, Path]:
+    """Return the pid and the root directory of a run's kubelet, once that is mounted."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    found: list[tuple[str, Path]] = []
+
+    def mounted() -> bool:
+        assert process.poll() is None
+        for child in children.read_text().split():
+            command = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+            roots = [each for each in command if each.startswith("--root-dir=")]
+            found.extend((child, Path(each.partition("=")[2])) for each in roots)
+        mounts = Path("/proc/self/mountinfo").read_text()
+        return bool(found) and str(found[0][1]) in mounts
+
+    until(mounted)
+    return found[0]
 
 
 def _unpacked(path: Path) -> Recording:
