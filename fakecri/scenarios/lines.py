@@ -53,6 +53,11 @@ class Words:
         self._words = [Word(found[0], found.start() + 1) for found in _WORD.finditer(line)]
         self._next = 0
 
+    def without_comment(self) -> str:
+        """Return the line up to the first word that begins with a #."""
+        begins = (word.column for word in self._words if word.text.startswith("#"))
+        return self.line[: next(begins, len(self.line) + 1) - 1].rstrip()
+
     def __len__(self) -> int:
         return len(self._words) - self._next
 

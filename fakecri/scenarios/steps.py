@@ -90,8 +90,8 @@ def parse_steps(text: str, pods: Mapping[str, Sequence[str]]) -> tuple[Step, ...
     """Return the steps. `pods`: their names, with those of their containers. StepError."""
     known, steps = Known(pods), []
     for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.split(" #")[0].rstrip()
-        if not stripped or stripped.lstrip().startswith("#"):
+        stripped = Words(line).without_comment()
+        if not stripped:
             continue
         try:
             steps.append(_step(stripped, number, known))

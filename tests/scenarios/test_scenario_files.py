@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs.list_scenarios import OUTCOMES, outcome_of
 from fakecri.errors import UsageError
 from fakecri.scenarios import find, names
 from fakecri.scenarios.files import CANNOT_RUN, NOT_REPRODUCED, REPRODUCED, parse
@@ -41,6 +42,14 @@ def test_the_library_can_be_read(name: str) -> None:
 def test_each_number_is_that_of_one_scenario() -> None:
     numbers = [find(name).number for name in names()]
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.parametrize("path", sorted(OUTCOMES.glob("*.json")), ids=lambda path: path.stem)
+def test_what_was_measured_is_what_the_file_says(path: Path) -> None:
+    live = find(path.stem).live
+    assert live is not None
+    for version, run in outcome_of(path.stem).items():
+        assert run["outcome"] == live.expected(version[1:].rpartition(".")[0])
 
 
 def test_a_file_by_its_path_is_read_as_one_of_the_library(tmp_path: Path) -> None:

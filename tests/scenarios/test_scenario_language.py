@@ -81,6 +81,11 @@ def test_steps_know_their_lines_and_spans() -> None:
     assert not put.watches
 
 
+def test_a_comment_begins_outside_of_quotes() -> None:
+    (see,) = parse_steps('  # nothing\nsee lines "no # here" # but here', PODS)
+    assert see.text == 'see lines "no # here"'
+
+
 def test_globs_choose_pods() -> None:
     (put,) = parse_steps("put db-* web", PODS)
     assert put.arguments == ("web", "db-0", "db-1")
