@@ -1,5 +1,6 @@
 """Plays the steps of a scenario on a stage, and writes down what came of each."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -105,22 +106,26 @@ class Player:
         return self._stage.wait(holds, each.step.span_ns)
 
     def _reader(self) -> Callable[[Term], Values]:
-        look = self._stage.look()
+        look, known = self._stage.look(), dict[str, Values]()
 
         def read(term: Term) -> Values:
-            values = look(term)
-            if not term.is_new:
-                return values
-            before = self._before.get(term.text, 0.0)
-            return [value - before for value in values if isinstance(value, int | float)]
+            if term.text not in known:
+                known[term.text] = self._counted(term, look(term))
+            return known[term.text]
 
         return read
+
+    def _counted(self, term: Term, values: Values) -> Values:
+        if not term.is_new:
+            return values
+        before = self._before.get(term.text, 0.0)
+        return [value - before for value in values if isinstance(value, int | float)]
 
     def _note_before(self, place: int) -> None:
         terms = [term for step in self._until_next_deed(place) for term in step.terms]
         if new := [term for term in terms if term.is_new]:
             look = self._stage.look()
-            self._before = {term.text: sum(map(float, look(term))) for term in new}
+            self._before = {term.text: _total(look(term)) for term in new}
 
     def _until_next_deed(self, place: int) -> Iterator[Condition]:
         for each in self.played[place + 1 :]:
@@ -162,3 +167,8 @@ class Player:
     def has_lasting_harm(self) -> bool:
         """Whether it should have recovered, and did not."""
         return any(each.step.verb == "recovers" and each.result == MISSED for each in self.played)
+
+
+def _total(values: Values) -> float:
+    # What there was not, as of a kubelet that did not run yet, is as good as 0.
+    return sum(float(value) for value in values if not math.isnan(float(value)))

@@ -64,6 +64,14 @@ def test_new_counts_from_the_last_step_that_did_something() -> None:
     ]
 
 
+def test_what_was_not_there_before_is_new() -> None:
+    def facts(_: Term, now: int) -> Values:
+        return [float(now) if now else float("nan")]
+
+    _, steps = played("put\nsee new restarts web/app = 3", facts)
+    assert steps[1].result == "seen"
+
+
 def test_what_was_seen_last_is_told_of_a_step() -> None:
     def facts(term: Term, _now: int) -> Values:
         return ["Running", "Pending"] if term.fact == "phase" else []
