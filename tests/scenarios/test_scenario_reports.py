@@ -9,19 +9,10 @@ import pytest
 
 from fakecri import CRI, cli
 from fakecri.scenarios import find, names
-from fakecri.scenarios.files import CANNOT_RUN, NOT_REPRODUCED, REPRODUCED, Live, Scenario
+from fakecri.scenarios.files import CANNOT_RUN, NOT_REPRODUCED, REPRODUCED, Live
 from fakecri.scenarios.pages import render
-from fakecri.scenarios.reports import EventReport, Report, RuleReport, begun, note_played
-from tests.scenarios.stages import played
-
-LIVE = Live("it <breaks>", outcome={"1.36": REPRODUCED}, settings={"syncFrequency": "5s"})
-STORY = Scenario("story", 7, ["C1"], ["k8s#1"], "about a bug", live=LIVE)
-
-
-def report(steps: str, live: Live = LIVE) -> Report:
-    result = begun(STORY, live, "v1.36.3", 5)
-    note_played(result, played(steps)[0])
-    return result
+from fakecri.scenarios.reports import EventReport, RuleReport, begun
+from tests.scenarios.stories import LIVE, STORY, report
 
 
 def test_a_report_as_json_has_all() -> None:
