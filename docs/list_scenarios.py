@@ -31,7 +31,17 @@ def versions() -> list[str]:
 
 
 def _scenarios() -> str:
-    heads = ("#", "scenario", "fault", "expected", *versions(), "recovered", "took", "remark")
+    heads = (
+        "#",
+        "scenario",
+        "fault",
+        "expected",
+        *versions(),
+        "recovered",
+        "took",
+        "recording",
+        "remark",
+    )
     return table(heads, (_row(find(name)) for name in names()))
 
 
@@ -40,15 +50,15 @@ def _row(scenario: Scenario) -> Sequence[str]:
     ran = [runs[version] for version in versions() if version in runs]
     faults = live.injected if live and live.steps else scenario.rules
     recorded = FIXTURES / f"{scenario.id}.jsonl.gz"
-    name = f"`{scenario.id}`"
     return (
         str(scenario.number),
-        f"[{name}](../fixtures/kubelet/{recorded.name})" if recorded.exists() else name,
+        f"`{scenario.id}`",
         "<br>".join(f"`{each}`" for each in faults),
         live.expect if live else scenario.about,
         *(_outcome(scenario, runs.get(version)) for version in versions()),
         _seconds(ran, "recovered_s"),
         _seconds(ran, "took_s"),
+        f"[recorded](../fixtures/kubelet/{recorded.name})" if recorded.exists() else "",
         (live.cannot_run or live.note) if live else "",
     )
 
