@@ -17,7 +17,6 @@ from typing import Any
 from fakecri.cli.commands import Commands, add_command
 from fakecri.cli.rules import add_rule_options, chosen_rules, tell_unfired
 from fakecri.cli.running import (
-    KEPT_CALLS,
     add_ready_option,
     check_ready_fd,
     failure,
@@ -130,7 +129,7 @@ def _runtime(options: argparse.Namespace, index: int, subnet: str) -> dict[str, 
         "api_level": options.api_level,
         "network": options.network,
         "pod_subnets": (subnet,),
-        "keep_calls": KEPT_CALLS,
+        "keep_calls": 0,  # nobody can ask for them
         "prefix": "--",
     }
 

@@ -1,0 +1,160 @@
+"""`fakecri node`: three kubelets of two versions, and a machine that is left as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+import pytest
+
+from fakecri import machine_mounts
+from fakecri.kubelet.machine import LINKS
+from tests.real import install
+from tests.requirements import skip_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.real
+
+PATIENCE_S = 60
+PANIC = Path("/proc/sys/kernel/panic")
+OURS = "11"
+"""Seconds that no kubelet waits after a panic, but 10."""
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "web", "namespace": "default"},
+    "spec": {
+        "terminationGracePeriodSeconds": 1,
+        "containers": [
+            {
+                "name": "main",
+                "image": "nginx",
+                "readinessProbe": {"httpGet": {"port": 80}, "periodSeconds": 1},
+            }
+        ],
+    },
+}
+
+
+@dataclass
+class Nodes:
+    """A process of `fakecri node`."""
+
+    process: subprocess.Popen[str]
+    directory: Path
+
+    def roster(self) -> list[dict[str, Any]]:
+        """What it says of its nodes."""
+        told: list[dict[str, Any]] = json.loads((self.directory / "nodes.json").read_text())
+        return told
+
+    def pod(self, node: dict[str, Any]) -> dict[str, Any]:
+        """The pod of a node, as its kubelet has it; {} while it has none."""
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is self-signed
+        with urlopen(f"https://127.0.0.1:{node['tls_port']}/pods", context=context) as answer:
+            pods: list[dict[str, Any]] = json.load(answer)["items"] or [{}]
+        return pods[0]
+
+    def is_ready(self, node: dict[str, Any]) -> bool:
+        """Whether the pod of a node runs, and its probe has passed."""
+        statuses = self.pod(node).get("status", {}).get("containerStatuses") or [{}]
+        return bool(statuses[0].get("ready"))
+
+    def end(self) -> int:
+        """Tell it to end; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_S)
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    """Three nodes, each with a pod; the kubelet of the second is older."""
+    skip_for(install.missing("kubelet", "kubelet-old"))
+    skip_for([] if os.geteuid() == 0 else ["a kubelet needs root"])
+    home = tmp_path_factory.mktemp("hollow")
+    (home / "manifests").mkdir()
+    (home / "manifests" / "web.json").write_text(json.dumps(POD))
+    kubelets = [f"--kubelet={install.find(name).path}" for name in ("kubelet", "kubelet-old")]
+    where = (f"--directory={home / 'nodes'}", f"--manifests={home / 'manifests'}")
+    chosen = ("--count=3", "--set=readOnlyPort=0", "--restart")
+    command = [sys.executable, "-m", "fakecri", "node", *kubelets, *where, *chosen]
+    # Who else has kubelets on this machine notes it elsewhere.
+    apart = os.environ | {"TMPDIR": str(home)}
+    before = PANIC.read_text()
+    PANIC.write_text(OURS)
+    try:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=apart, text=True) as process:
+            try:
+                assert process.stdout is not None
+                said = [process.stdout.readline() for _ in range(5)]
+                assert said[-1].startswith("3 nodes are ready: ")
+                yield Nodes(process, home / "nodes")
+            finally:
+                process.terminate()
+    finally:
+        PANIC.write_text(before)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    """Wait until a condition is true."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end_s, what
+        time.sleep(0.1)
+
+
+def test_each_node_runs_its_pod_at_an_address_of_its_own(nodes: Nodes) -> None:
+    roster = nodes.roster()
+    until(lambda: all(map(nodes.is_ready, roster)), "pods to be ready")
+    new, old = install.KUBELET_VERSION, install.KUBELET_VERSION_OLD
+    assert [each["version"] for each in roster] == [new, old, new]
+    for node in roster:
+        pod = nodes.pod(node)
+        assert pod["metadata"]["name"] == f"web-{node['name']}"
+        assert ip_address(pod["status"]["podIP"]) in ip_network(node["pod_subnet"])
+
+
+def test_a_kubelet_that_is_killed_comes_back_to_its_pod(nodes: Nodes) -> None:
+    node = nodes.roster()[2]
+    until(lambda: nodes.is_ready(node), "the pod to be ready")
+    container_id = nodes.pod(node)["status"]["containerStatuses"][0]["containerID"]
+    os.kill(node["pid"], signal.SIGKILL)
+    until(lambda: nodes.roster()[2]["pid"] != node["pid"], "the kubelet to come back")
+    until(lambda: nodes.is_ready(node), "the pod to be ready again")
+    assert nodes.pod(node)["status"]["containerStatuses"][0]["containerID"] == container_id
+
+
+def test_nothing_is_left_of_them(nodes: Nodes) -> None:
+    below = f"{nodes.directory}/"
+    assert [each for each in machine_mounts.mount_points() if each.path.startswith(below)]
+    assert [each for each in commands() if below in each]
+    assert PANIC.read_text().strip() == "10"
+    assert nodes.end() == 0
+    assert not [each for each in machine_mounts.mount_points() if each.path.startswith(below)]
+    assert not [each for each in commands() if below in each]
+    assert not [each for each in LINKS.iterdir() if str(each.readlink()).startswith(below)]
+    assert PANIC.read_text().strip() == OURS
+
+
+def commands() -> list[str]:
+    """The command lines of all kubelets."""
+    lines = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(place.read_bytes().replace(b"\0", b" ").decode())
+        except OSError:  # it has just ended
+            continue
+    return [each for each in lines if "--root-dir=" in each]
