@@ -101,7 +101,10 @@ def _write_pod(directory: Path, name: str) -> None:
         "metadata": {"name": name, "namespace": "default"},
         "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
     }
-    (directory / f"{name}.json").write_text(json.dumps(pod))
+    # A kubelet that finds half a manifest looks again much later.
+    written = directory / f".{name}.json"
+    written.write_text(json.dumps(pod))
+    written.rename(directory / f"{name}.json")
 
 
 def _until(condition: Callable[[], bool]) -> float:
