@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from fakecri.core.rootfs.nodes import Handle, Made, Node
+from fakecri.core.rootfs.nodes import DISK, Handle, Made, Medium, Node
 from fakecri.core.rootfs.stats import Stat
-from fakecri.machine_mounts import View
+from fakecri.machine_mounts import View, memory_options
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -49,6 +49,11 @@ class DiskNode(Node):
             (os.major(found.st_rdev), os.minor(found.st_rdev)),
             found.st_blocks,
         )
+
+    def medium(self) -> Medium:
+        """Return what it is kept on: memory, such as a volume in memory, or the node's disk."""
+        options = memory_options(self._status().st_dev)
+        return DISK if options is None else Medium("tmpfs", "tmpfs", super_options=options)
 
     def change(
         self,

@@ -30,12 +30,25 @@ class MountPoint:
 
 def mount_points() -> list[MountPoint]:
     """Return what is mounted on this machine, in its order; nothing where it does not tell."""
-    rows = [each.split(" ") for each in _table().splitlines()]
     return [
         MountPoint(_unescaped(row[4]), "ro" in row[5].split(","), _propagation(row[6:]))
-        for row in rows
-        if len(row) > 6  # noqa: PLR2004  # the optional fields end with a dash
+        for row in _rows()
     ]
+
+
+def memory_options(device: int) -> str | None:
+    """Return the options of a file system of this machine, if it is kept in memory."""
+    name = f"{os.major(device)}:{os.minor(device)}"
+    found = next((row for row in _rows() if row[2] == name), [])
+    match found[found.index("-") + 1 :] if "-" in found else []:
+        case ["tmpfs", _, options]:
+            return options
+    return None
+
+
+def _rows() -> list[list[str]]:
+    rows = (each.split(" ") for each in _table().splitlines())
+    return [row for row in rows if len(row) > 6]  # noqa: PLR2004  # optional fields, then a dash
 
 
 def _table() -> str:

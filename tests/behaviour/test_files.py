@@ -1,6 +1,7 @@
 """The files of containers, as `cat` shows them. Source: conformance 3.4."""
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,6 +206,30 @@ def test_what_is_mounted_below_a_host_path_stays_writable_unless_all_is_read_onl
             )
     assert outcomes == [["EROFS", None], ["EROFS", "EROFS"]]
     assert (tmp_path / "top" / "with space" / "x").exists()
+
+
+def test_a_volume_in_memory_is_shown_as_such(
+    face: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = tmp_path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    table = tmp_path / "table"
+    monkeypatch.setattr("fakecri.machine_mounts._TABLE", table)
+    seen, sizes = [], []
+    for kind in ("ext4 /dev/vda rw", "tmpfs tmpfs rw,size=8192k"):
+        table.write_text(f"36 35 {number} / {tmp_path} rw,relatime - {kind}\n")
+        with node(face, host_mounts=[tmp_path]) as opened:
+            opened.pull()
+            mount = pb.Mount(host_path=str(tmp_path), container_path="/mnt")
+            running = opened.run(opened.run_sandbox(), "top", mounts=[mount])
+            rows = _cat(opened, running, "/proc/mounts").splitlines()
+            seen += [each for each in rows if " /mnt " in each]
+            sizes.append(exec_sync(opened, running, "df", "-k", "/mnt").stdout.split()[-5])
+    assert seen == [
+        "/dev/sda1 /mnt ext4 rw,relatime 0 0",
+        "tmpfs /mnt tmpfs rw,relatime,size=8192k 0 0",
+    ]
+    assert sizes[1] == b"8192"
 
 
 def test_a_mount_that_does_not_fit_fails_the_start(ready: Node) -> None:

@@ -145,6 +145,8 @@ def test_the_mount_table_shows_propagation_and_read_only(ready: Node) -> None:
     assert by_path["/"][7:9] == ["overlay", "overlay"]
     assert {"/proc", "/dev", "/dev/shm", "/sys", "/sys/fs/cgroup", "/etc/hosts"} <= set(by_path)
     assert by_path["/dev/shm"][1] == by_path["/dev"][0]
+    assert by_path["/dev/shm"][7:] == ["tmpfs", "shm", "rw,size=65536k"]
+    assert by_path["/etc/hosts"][7:] == ["ext4", "/dev/sda1", "rw"]
 
 
 def test_the_cgroup_shows_limits_and_their_updates(ready: Node) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from fakecri.core.paths import path_error
 from fakecri.core.rootfs.channels import Channel
 from fakecri.core.rootfs.contents import Content
-from fakecri.core.rootfs.nodes import Filesystem, Handle, Made, Node
+from fakecri.core.rootfs.nodes import Filesystem, Handle, Made, Medium, Node
 from fakecri.core.rootfs.stats import Stat
 from fakecri.core.scheduler import Scheduler
 
@@ -35,6 +35,10 @@ class MemoryNode(Node):
         self.mtime_ns = fs.clock()
         self.nlink = 1
         self.inode = fs.number()
+
+    def medium(self) -> Medium:
+        """Return that of its file system."""
+        return self.fs.medium
 
     def stat(self) -> Stat:
         """Return its status."""

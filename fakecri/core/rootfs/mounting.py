@@ -214,14 +214,15 @@ def _read_only(options: list[str]) -> tuple[bool, bool]:
 
 
 def _bound(path: str, root: Node, source: str, *, read_only: bool) -> Mount:
+    medium = root.medium()
     return Mount(
         path,
         lambda _: root,
-        "ext4",
-        "/dev/sda1",
+        medium.kind,
+        medium.source,
         read_only=read_only,
-        options=("relatime",),
-        super_options="rw",
+        options=medium.options,
+        super_options=medium.super_options,
         inner=posixpath.normpath(source),
         device=root.stat().device,
     )

@@ -3,7 +3,7 @@
 
 import errno
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from fakecri.core.paths import path_error
 from fakecri.core.rootfs.stats import Stat
@@ -14,10 +14,33 @@ if TYPE_CHECKING:
 CHUNK = 65_536
 
 
+class Medium(NamedTuple):
+    """What a file system is kept on, as a mount table shows it: the node's disk if not told."""
+
+    kind: str = "ext4"
+    source: str = "/dev/sda1"
+    options: tuple[str, ...] = ("relatime",)
+    """Of its mounts, beside `ro` and `rw`."""
+    super_options: str = "rw"
+
+
+DISK = Medium()
+
+
 class Filesystem:
     """What the nodes of one file system share: its device number, its counts, what it refuses."""
 
-    __slots__ = ("_last", "account", "block", "clock", "device", "held_bytes", "inodes", "watch")
+    __slots__ = (
+        "_last",
+        "account",
+        "block",
+        "clock",
+        "device",
+        "held_bytes",
+        "inodes",
+        "medium",
+        "watch",
+    )
 
     def __init__(
         self,
@@ -26,6 +49,7 @@ class Filesystem:
         *,
         first: int = 2,
         block: int = 4096,
+        medium: Medium = DISK,
     ) -> None:
         """`first` is the number of its first inode.
 
@@ -33,6 +57,7 @@ class Filesystem:
         """
         self.block = block
         self.device = device
+        self.medium = medium
         self.clock = clock
         self.held_bytes = 0
         self.inodes = 0
@@ -91,6 +116,10 @@ class Node(Handle):
     def stat(self) -> Stat:
         """Return its status."""
         raise NotImplementedError
+
+    def medium(self) -> Medium:
+        """Return what it is kept on."""
+        return DISK
 
     def change(
         self,

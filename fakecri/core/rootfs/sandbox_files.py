@@ -8,11 +8,12 @@ from fakecri.core.node import NODE_NAME
 from fakecri.core.oci_mounts import SHM
 from fakecri.core.records import Sandbox
 from fakecri.core.rootfs.memory import Directory, File
-from fakecri.core.rootfs.nodes import Filesystem, Node
+from fakecri.core.rootfs.nodes import Filesystem, Medium, Node
 from fakecri.core.world import World
 
 _DEVICE = 40
 _SHM_DEVICE = 41
+_SHM = Medium("tmpfs", "shm", ("nosuid", "nodev", "noexec", "relatime"), "rw,size=65536k")
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 _RESOLV_CONF = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n"
 
@@ -42,7 +43,7 @@ def _make(world: World, sandbox: Sandbox) -> dict[str, Node]:
     made: dict[str, Node] = {
         name: File(fs, 0o644, content=content) for name, content in texts.items()
     }
-    made["shm"] = Directory(Filesystem(_SHM_DEVICE, world.clock.wall_ns), 0o1777)
+    made["shm"] = _shm(world)
     return made
 
 
@@ -53,8 +54,12 @@ def _of_node(world: World, path: str, otherwise: str) -> bytes:
 
 def _node_shm(world: World) -> Node:
     if world.shm is None:
-        world.shm = Directory(Filesystem(_SHM_DEVICE, world.clock.wall_ns), 0o1777)
+        world.shm = _shm(world)
     return world.shm
+
+
+def _shm(world: World) -> Directory:
+    return Directory(Filesystem(_SHM_DEVICE, world.clock.wall_ns, medium=_SHM), 0o1777)
 
 
 def resolv_conf(dns: pb.DNSConfig) -> str:
