@@ -11,11 +11,13 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from fakecri.contexts import UntilLeft
 from fakecri.errors import UsageError
+from fakecri.kubelet.cgroups import CgroupTree
 from fakecri.kubelet.configuration import Places, Settings, configuration
 from fakecri.kubelet.journal import Journal, KubeletEvent, Line, event_of
 from fakecri.kubelet.machine import Borrowed
@@ -30,6 +32,7 @@ TERM_S = 20.0
 """How long it may take to end after SIGTERM."""
 
 _POLL_S = 0.05
+_numbers = count()
 _TOLD_LINES = 12
 _TAKEN = "address already in use"
 _STARTS = 3
@@ -66,7 +69,8 @@ class Kubelet(UntilLeft):
         """`endpoint`: the socket, as `unix:///path`. `directory` gets all files of the kubelet.
 
         `name` is that of the node: a DNS label. `settings` are keys of KubeletConfiguration,
-        `gates` feature gates, `flags` more of the command line.
+        `gates` feature gates, `flags` more of the command line. With `cgroupsPerQOS` it gets a
+        tree of control groups of its own, unless `cgroupRoot` says which.
         """
         self.program = Path(program)
         if not os.access(self.program, os.X_OK):
@@ -78,6 +82,10 @@ class Kubelet(UntilLeft):
         self._endpoint = endpoint
         self._settings = {**(settings or {}), **({"featureGates": dict(gates)} if gates else {})}
         self._flags = tuple(flags)
+        self._cgroups: CgroupTree | None = None
+        if self._settings.get("cgroupsPerQOS") and "cgroupRoot" not in self._settings:
+            self._cgroups = CgroupTree(f"fakecri-{os.getpid()}-{next(_numbers)}")
+            self._settings["cgroupRoot"] = self._cgroups.root
         self._process: subprocess.Popen[bytes] | None = None
         self._borrowed: Borrowed | None = None
         self._has_answered = False
@@ -98,6 +106,8 @@ class Kubelet(UntilLeft):
             raise KubeletError("this kubelet runs already")
         if self._borrowed is None:
             self._borrowed = Borrowed(self.places.directory)
+        if self._cgroups is not None:
+            self._cgroups.make()
         for left in reversed(range(_STARTS)):
             try:
                 self._start()
@@ -196,6 +206,8 @@ class Kubelet(UntilLeft):
         if self._borrowed is not None:
             self._borrowed.give_back()
             self._borrowed = None
+        if self._cgroups is not None:
+            self._cgroups.remove()
 
     # Reading.
 
