@@ -74,6 +74,8 @@ FACTS: Mapping[str, Fact] = {
     "gate": Fact(("NAME",), NUMBER, "how many calls a gate holds"),
     "running": Fact((THING,), NUMBER, "how many containers run, as the runtime knows"),
     "containers": Fact((THING,), NUMBER, "how many containers the runtime has, ended ones too"),
+    "logged": Fact((CONTAINER,), TEXT, "what its log files on the disk hold, rotated ones too"),
+    "log-links": Fact((CONTAINER,), NUMBER, "how many links to its log /var/log/containers has"),
     "sandboxes": Fact((POD,), NUMBER, "how many READY pod sandboxes the runtime has"),
     "images": Fact(("GLOB",), NUMBER, "how many images the runtime has of such a name"),
 }

@@ -1,8 +1,12 @@
 """What is true of a node at one moment: facts of its kubelet and of its runtime."""
 
+import gzip
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, cast
 
 from fakecri.core.faults.patterns import glob_matcher
@@ -12,6 +16,7 @@ from fakecri.core.history.choosing import About, Choice
 from fakecri.core.records import Container
 from fakecri.core.states import ContainerState, SandboxState
 from fakecri.kubelet import KubeletError, KubeletNode, Metrics
+from fakecri.kubelet.machine import LINKS
 from fakecri.scenarios.conditions import Term, Values
 from fakecri.scenarios.statuses import ABSENT, Statuses
 from fakecri.scopes import Scope
@@ -47,6 +52,10 @@ class Look:
                 each for each in self._containers(term) if each.state == ContainerState.RUNNING
             ),
             "containers": lambda term: _count(self._containers(term)),
+            "logged": lambda term: [_logged(each) for each in self._containers(term)] or [""],
+            "log-links": lambda term: _count(
+                link for each in self._containers(term) for link in _links(each)
+            ),
             "sandboxes": self._sandboxes,
             "images": self._images,
         }
@@ -148,6 +157,32 @@ class Look:
         with self._node.cri.host.turn() as world:
             names = [(each.id, *each.names) for each in world.images.list()]
         return _count(each for each in names if any(map(fits, each)))
+
+
+def _log_path(container: Container) -> Path:
+    return Path(container.sandbox_config.log_directory, container.config.log_path)
+
+
+def _links(container: Container) -> Iterator[Path]:
+    for link in LINKS.glob(f"*-{container.id}.log"):
+        with suppress(OSError):  # it has just gone
+            if link.readlink() == _log_path(container):
+                yield link
+
+
+def _logged(container: Container) -> str:
+    """Return what stands in the log files of an attempt, the oldest of them first."""
+    log = _log_path(container)
+    return "".join(map(_content, (*sorted(log.parent.glob(f"{log.name}.*")), log)))
+
+
+def _content(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+        unpacked = gzip.decompress(content) if file.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error):  # it is being moved, or packed
+        return ""
+    return unpacked.decode(errors="replace")
 
 
 def _count(things: Iterable[Any]) -> Values:

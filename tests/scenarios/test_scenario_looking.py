@@ -1,7 +1,9 @@
 """Facts, as they are read of a kubelet and of a runtime."""
 
+import gzip
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.errors import Code, CRIError
 from fakecri.kubelet import KubeletError, KubeletEvent
+from fakecri.scenarios import looking
 from fakecri.scenarios.conditions import Known, Values, parse_condition
 from fakecri.scenarios.facts import FACTS
 from fakecri.scenarios.lines import Words
@@ -177,6 +180,35 @@ def test_facts_of_the_runtime_are_its_own(node: TellingNode) -> None:
     assert read(node, "calls StopContainer{pod=web-node} error=*") == [1]
     assert read(node, "calls StopContainer error=none") == [0]
     assert read(node, "in-flight *") == [0]
+
+
+def test_what_a_container_has_logged_is_read_from_its_files_and_links_to_them_are_counted(
+    node: TellingNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "LINKS", tmp_path / "links")
+    (tmp_path / "links").mkdir()
+    sandbox = sandbox_config("web-node")
+    sandbox.log_directory = str(tmp_path / "pod")
+    runtime = node.cri.runtime_service
+    request = create_request(runtime.run_pod_sandbox(sandbox), name="app", pod="web-node")
+    request.config.log_path, request.sandbox_config.log_directory = (
+        "app/0.log",
+        str(tmp_path / "pod"),
+    )
+    node.cri.image_service.pull_image(pb.ImageSpec(image="busybox"))
+    container = node.cri.runtime.CreateContainer(request).container_id
+    assert read(node, "logged web/app") == [""]
+    (tmp_path / "pod/app").mkdir(parents=True)
+    log = tmp_path / "pod/app/0.log"
+    log.write_text("third")
+    log.with_name("0.log.20260102-030405").write_text("second ")
+    log.with_name("0.log.20260102-030400.gz").write_bytes(gzip.compress(b"first "))
+    log.with_name("0.log.20260102-030403.gz").write_bytes(gzip.compress(b"torn")[:9])
+    log.with_name("1.log").write_text("another attempt")
+    assert read(node, "logged web/app") == ["first second third"]
+    (tmp_path / f"links/web-{container}.log").symlink_to(log)
+    (tmp_path / f"links/other-{container}.log").symlink_to("/nowhere")
+    assert read(node, "log-links web/app") == [1]
 
 
 def test_calls_that_rules_hold_are_seen(node: TellingNode) -> None:
