@@ -34,6 +34,11 @@ def box(*command: str, **fields: Any) -> dict[str, Any]:
     return {"name": "main", "image": "busybox", "command": chosen, **fields}
 
 
+def box_named(name: str, *command: str, **fields: Any) -> dict[str, Any]:
+    """Return a container that pulls no image that is there: the rate of pulls is limited."""
+    return box(*command, name=name, imagePullPolicy="IfNotPresent", **fields)
+
+
 def run_in(
     node: KubeletNode, pod_name: str, command: Sequence[str], container: str = "main"
 ) -> str:
