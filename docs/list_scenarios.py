@@ -11,7 +11,7 @@ from typing import Any
 
 from docs.tables import Page, table
 from fakecri.scenarios import Scenario, find, names
-from fakecri.scenarios.files import CANNOT_RUN
+from fakecri.scenarios.files import CANNOT_RUN, minor_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "kubelet"
 OUTCOMES = FIXTURES / "outcomes"
@@ -55,7 +55,7 @@ def _row(scenario: Scenario) -> Sequence[str]:
         f"`{scenario.id}`",
         "<br>".join(f"`{each}`" for each in faults),
         live.expect if live else scenario.about,
-        *(_outcome(scenario, runs.get(version)) for version in versions()),
+        *(_outcome(scenario, version) for version in versions()),
         _seconds(ran, "recovered_s"),
         _seconds(ran, "took_s"),
         f"[recorded](../fixtures/kubelet/{recorded.name})" if recorded.exists() else "",
@@ -63,10 +63,12 @@ def _row(scenario: Scenario) -> Sequence[str]:
     )
 
 
-def _outcome(scenario: Scenario, run: dict[str, Any] | None) -> str:
+def _outcome(scenario: Scenario, version: str) -> str:
+    run = outcome_of(scenario.id).get(version)
     if run:
         return str(run["outcome"])
-    return CANNOT_RUN if scenario.live and scenario.live.cannot_run else "not run"
+    cannot = scenario.live and scenario.live.expected(minor_of(version)) == CANNOT_RUN
+    return CANNOT_RUN if cannot else "not run"
 
 
 def _seconds(runs: Sequence[dict[str, Any]], key: str) -> str:

@@ -113,6 +113,11 @@ class Scenario:
     live: Live | None = None
 
 
+def minor_of(version: str) -> str:
+    """Return the minor version of a kubelet's: 1.36 of v1.36.3."""
+    return ".".join(version.removeprefix("v").split(".")[:2])
+
+
 def names() -> list[str]:
     """Return the ids of the library's scenarios, by their numbers."""
     found = [find(id_) for id_ in _ids()]

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fakecri.core.scheduler import SECOND_NS
-from fakecri.scenarios.files import CANNOT_RUN, Live, Scenario
+from fakecri.scenarios.files import CANNOT_RUN, Live, Scenario, minor_of
 from fakecri.scenarios.playing import SKIPPED, Played, Player
 
 AS_EXPECTED, OTHERWISE, _USAGE, UNABLE = 0, 1, 2, 3
@@ -117,7 +117,6 @@ class Report:
 
 def begun(scenario: Scenario, live: Live, version: str, seed: int) -> Report:
     """Return the report of a run of which nothing has come yet."""
-    minor = ".".join(version.removeprefix("v").split(".")[:2])
     return Report(
         scenario=scenario.id,
         number=scenario.number,
@@ -126,7 +125,7 @@ def begun(scenario: Scenario, live: Live, version: str, seed: int) -> Report:
         symptom=live.symptom.strip(),
         note=live.note.strip(),
         kubelet=version,
-        expected=live.expected(minor),
+        expected=live.expected(minor_of(version)),
         outcome=CANNOT_RUN,
         why=live.cannot_run,
         seed=seed,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from docs import list_scenarios
 from fakecri.scenarios import find, names
-from fakecri.scenarios.files import CANNOT_RUN, REPRODUCED
+from fakecri.scenarios.files import CANNOT_RUN, REPRODUCED, minor_of
 from tests.real import install
 from tests.real.install import KUBELET_VERSION, KUBELET_VERSION_OLD
 
@@ -41,7 +41,7 @@ def runs(ids: Sequence[str]) -> Iterator[Run]:
         if live is None or live.cannot_run:
             continue
         for version in KUBELETS:
-            if live.expected(version[1:].rpartition(".")[0]) != CANNOT_RUN:
+            if live.expected(minor_of(version)) != CANNOT_RUN:
                 yield Run(id_, version)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from docs.list_scenarios import OUTCOMES, outcome_of
 from fakecri.errors import UsageError
 from fakecri.scenarios import find, names
-from fakecri.scenarios.files import CANNOT_RUN, NOT_REPRODUCED, REPRODUCED, parse
+from fakecri.scenarios.files import CANNOT_RUN, NOT_REPRODUCED, REPRODUCED, minor_of, parse
 from fakecri.scenarios.manifests import edited, find_field, manifests
 from tests.taxonomy.shows import class_rows
 
@@ -49,7 +49,7 @@ def test_what_was_measured_is_what_the_file_says(path: Path) -> None:
     live = find(path.stem).live
     assert live is not None
     for version, run in outcome_of(path.stem).items():
-        assert run["outcome"] == live.expected(version[1:].rpartition(".")[0])
+        assert run["outcome"] == live.expected(minor_of(version))
 
 
 def test_a_file_by_its_path_is_read_as_one_of_the_library(tmp_path: Path) -> None:
