@@ -1,6 +1,6 @@
 """The configuration of a kubelet that stands alone on a small machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class Places:
 
 
 def configuration(
-    places: Places, endpoint: str, ports: tuple[int, int], settings: Settings
+    places: Places, endpoint: str, ports: Sequence[int], settings: Settings
 ) -> dict[str, Any]:
     """Return a KubeletConfiguration. `ports`: that of TLS, and the read-only one.
 

@@ -10,7 +10,8 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
+from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -78,7 +79,7 @@ class Kubelet(UntilLeft):
         self.name = name
         self.places = Places(Path(directory).resolve())
         self.read_only_port = self.tls_port = 0
-        self._ports = (0, 0)
+        self._ports = [0, 0]
         self._endpoint = endpoint
         self._settings = {**(settings or {}), **({"featureGates": dict(gates)} if gates else {})}
         self._flags = tuple(flags)
@@ -124,7 +125,7 @@ class Kubelet(UntilLeft):
 
     def _start(self) -> None:
         if not self._has_answered:  # after that its ports stay its own, through restarts
-            self._ports = _free_ports()
+            self._ports = free_ports(2)
         settings = configuration(self.places, self._endpoint, self._ports, self._settings)
         self.tls_port, self.read_only_port = settings["port"], settings["readOnlyPort"]
         self.places.configuration.write_text(json.dumps(settings, indent=2))
@@ -150,6 +151,7 @@ class Kubelet(UntilLeft):
             f"--root-dir={places.root}",
             f"--cert-dir={places.directory / 'certificates'}",
             f"--hostname-override={self.name}",
+            *(f"--node-ip={each}" for each in _own_addresses()),
             "--v=3",
             *self._flags,
         ]
@@ -304,12 +306,27 @@ def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
         return answer.status, answer.read().decode(errors="replace")
 
 
-def _free_ports() -> tuple[int, int]:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as first,
-        socket.create_server(("127.0.0.1", 0)) as second,
-    ):
-        return first.getsockname()[1], second.getsockname()[1]
+def _own_addresses() -> list[str]:
+    """Return the address that this machine has for others, if it has one.
+
+    A kubelet that is not told asks DNS for its node's name, each time that it syncs a pod.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("198.51.100.1", 9))  # which sends nothing
+        except OSError:
+            return []
+        address = ip_address(probe.getsockname()[0])
+    return [] if address.is_loopback or address.is_link_local else [str(address)]
+
+
+def free_ports(number: int) -> list[int]:
+    """Return ports of the loopback interface that are free, if nobody takes them."""
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
+        ]
+        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def version_of(program: Path) -> str:

@@ -79,3 +79,12 @@ def test_a_program_that_is_no_kubelet_has_no_version(
 
 def test_the_version_of_a_kubelet_is_what_it_says(tmp_path: Path) -> None:
     assert version_of(standin(tmp_path, "echo Kubernetes v1.36.3").program) == "v1.36.3"
+
+
+def test_a_kubelet_need_not_ask_who_its_node_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubelet = standin(tmp_path, "exit 0")
+    assert "--node-ip=127" not in " ".join(kubelet.command())
+    monkeypatch.setattr(process, "_own_addresses", lambda: ["192.0.2.7"])
+    assert "--node-ip=192.0.2.7" in kubelet.command()
