@@ -10,8 +10,10 @@ from fakecri.core.limits import limits_of
 from fakecri.core.nri.adjusted import seccomp_spec
 from fakecri.core.nri.ownership import removed
 from fakecri.core.oci_parts import seccomp
+from fakecri.core.oci_pause import pause_spec
 from fakecri.core.oom import MemoryGuard
-from fakecri.core.processes import Program
+from fakecri.core.pipes import Nowhere
+from fakecri.core.processes import Process, Program
 from fakecri.core.records import Container, Sandbox
 from fakecri.core.rootfs.access import Who
 from fakecri.core.rootfs.lookups import Lookup, image_lookup, looking
@@ -165,10 +167,26 @@ def set_resources(
         cgroup.limit(after)
 
 
+def _pids_of_pod(world: World, sandbox: Sandbox) -> PidNamespace:
+    """Return the namespace of a pod, where its pause process is seen: one that does nothing."""
+    sandbox.pids.begin_with(
+        lambda: Process(
+            world.scheduler,
+            pause_spec(world, sandbox),
+            pid=sandbox.pid,
+            is_init=True,
+            stdout=Nowhere(),
+            stderr=Nowhere(),
+            wall_ns=world.clock.wall_ns,
+        )
+    )
+    return sandbox.pids
+
+
 def _pids(world: World, container: Container) -> PidNamespace:
     options = container.config.linux.security_context.namespace_options
     if options.pid == pb.POD:
-        return container.parent.pids
+        return _pids_of_pod(world, container.parent)
     if options.pid == pb.NODE:
         return world.pids
     target = world.store.containers.find(options.target_id) if options.pid == pb.TARGET else None

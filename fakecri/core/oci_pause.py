@@ -21,6 +21,7 @@ from fakecri.core.oci_parts import (
     id_mappings,
     seccomp,
 )
+from fakecri.core.processes import ProcessSpec, User
 from fakecri.core.records import Sandbox
 from fakecri.core.references import parse_reference
 from fakecri.core.world import World
@@ -53,6 +54,13 @@ def sandbox_spec(world: World, sandbox: Sandbox) -> dict[str, Any]:
         annotations=_annotations(world, sandbox),
         linux=_linux(world, sandbox),
     )
+
+
+def pause_spec(world: World, sandbox: Sandbox) -> ProcessSpec:
+    """Return what the pause process of a pod is started with, as far as others see it."""
+    process = _process(world, sandbox)
+    user = User(process["user"]["uid"], process["user"]["gid"])
+    return ProcessSpec(tuple(process["args"]), cwd=process["cwd"], user=user)
 
 
 def _process(world: World, sandbox: Sandbox) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class PidNamespace:
 
     def __init__(self, first: int = 1) -> None:
         """`first` is the number of the first process; a pod's own namespace has pause as 1."""
+        self._make_pause: Callable[[], Process] | None = None
         self._next = first
         self._processes: dict[int, Process] = {}
         self._numbers: dict[Process, int] = {}
@@ -48,6 +49,7 @@ class PidNamespace:
 
     def find(self, number: int) -> Process | None:
         """Return the process of a number."""
+        self._show_pause()
         return self._processes.get(number)
 
     def number_of(self, process: Process) -> int:
@@ -56,7 +58,18 @@ class PidNamespace:
 
     def __iter__(self) -> Iterator[tuple[int, Process]]:
         """Number and process, in the order of the numbers."""
+        self._show_pause()
         return iter(sorted(self._processes.items()))
+
+    def begin_with(self, make_pause: Callable[[], Process]) -> None:
+        """Show the pause process of a pod as 1; it is made when somebody looks."""
+        if 1 not in self._processes:
+            self._make_pause = make_pause
+
+    def _show_pause(self) -> None:
+        if self._make_pause is not None:
+            self.add_as(self._make_pause(), 1)
+            self._make_pause = None
 
 
 class NodePids(PidNamespace):

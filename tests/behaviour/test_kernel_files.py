@@ -92,6 +92,9 @@ def test_processes_are_those_of_the_pid_namespace(ready: Node) -> None:
     own = ready.run(pod, "sleep", "60", name="own")
     shared = pb.NamespaceOption(pid=pb.POD)
     with_pod = ready.run(pod, "top", name="shared", linux=_linux(namespace_options=shared))
+    # Nobody has looked into /proc yet.
+    shown = exec_sync(ready, with_pod, "ps", "-o", "pid,user,args").stdout.splitlines()
+    assert shown[1].split() == [b"1", b"65535", b"/pause"]
     assert _cat(ready, own, "/proc/1/cmdline") == "sleep\x0060\0"
     assert _cat(ready, own, "/proc/1/comm") == "sleep\n"
     assert _cat(ready, with_pod, "/proc/1/cmdline") == "/pause\0"

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fakecri.api import runtime_pb2 as pb
-from fakecri.core.pipes import Nowhere
-from fakecri.core.processes import Process, ProcessSpec
+from fakecri.core.processes import Process
 from fakecri.core.records import Container
 from fakecri.core.rootfs.places import Mounts
-from fakecri.core.system import PidNamespace, System
+from fakecri.core.system import System
 from fakecri.core.usage import Usage
 from fakecri.core.world import World
 
@@ -56,21 +55,4 @@ class Kernel:
 
     def processes(self) -> Iterator[tuple[int, Process]]:
         """All processes that it sees, by number; the pause process among those of a pod."""
-        pids = self.system.pids
-        sandbox = self.container.parent
-        if pids is sandbox.pids and pids.find(1) is None and not sandbox.netns_closed:
-            pids.add_as(_pause(self.world, sandbox.pid, pids), 1)
-        return iter(pids)
-
-
-def _pause(world: World, pid: int, _pids: PidNamespace) -> Process:
-    """Return a process to be seen; it does what pause does: nothing."""
-    return Process(
-        world.scheduler,
-        ProcessSpec(("/pause",)),
-        pid=pid,
-        is_init=True,
-        stdout=Nowhere(),
-        stderr=Nowhere(),
-        wall_ns=world.clock.wall_ns,
-    )
+        return iter(self.system.pids)
