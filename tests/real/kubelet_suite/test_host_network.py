@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-OFTEN = {"periodSeconds": 1, "failureThreshold": 1}
+OFTEN = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 10}
 
 
 @pytest.fixture(scope="module")

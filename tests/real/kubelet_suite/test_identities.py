@@ -8,9 +8,11 @@ import pytest
 
 from fakecri.services import ExitError
 from tests.real.kubelet_suite.manifests import await_running, box, pod, run_in
+from tests.real.kubelet_suite.seen import told, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from fakecri.kubelet import KubeletNode
 
@@ -105,12 +107,8 @@ def test_capabilities_are_those_that_were_asked_for(node: KubeletNode) -> None:
 
 
 def test_an_image_that_runs_as_root_is_not_run_where_nobody_may(node: KubeletNode) -> None:
-    def waiting() -> dict[str, str]:
-        state = node.kubelet.container("rootless", "main").get("state", {})
-        return dict(state.get("waiting", {}))
-
-    node.until(lambda: waiting().get("reason") == "CreateContainerConfigError", "it to be refused")
-    assert waiting()["message"].startswith("container has runAsNonRoot and image will run as root")
+    message = waiting(node, "rootless", "main", "CreateContainerConfigError")
+    assert message.startswith("container has runAsNonRoot and image will run as root")
     node.cri.history.never("CreateContainer", pod="rootless-*")
 
 
@@ -138,6 +136,19 @@ def mapping_of(node: KubeletNode, name: str) -> list[int]:
     )
     assert users == groups
     return [int(each) for each in users]
+
+
+def test_users_are_not_others_where_the_runtime_cannot_do_it(
+    fresh_node: Callable[..., AbstractContextManager[KubeletNode]],
+) -> None:
+    with (
+        fresh_node(personality="containerd-1.7") as node,
+        node.placed(pod("mapped", box(), hostUsers=False)),
+    ):
+        node.until(lambda: told(node, "FailedCreatePodSandBox", "mapped"), "it to be refused")
+        (message, *_) = told(node, "FailedCreatePodSandBox", "mapped")
+        assert "runtime does not support user namespaces" in message
+        node.cri.history.never("RunPodSandbox")
 
 
 def test_containers_see_each_others_processes_where_they_share_them(node: KubeletNode) -> None:

@@ -12,6 +12,7 @@ from fakecri import Recipe
 from fakecri.api import runtime_pb2 as pb
 from fakecri.services import ExitError
 from tests.real.kubelet_suite.manifests import await_running, box, pod, run_in
+from tests.real.kubelet_suite.seen import told, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,19 +84,10 @@ def brought(node: KubeletNode) -> None:
     node.cri.image_service.pull_image(pb.ImageSpec(image=LATER))
 
 
-def waiting_of(node: KubeletNode, name: str) -> dict[str, str]:
-    state = node.kubelet.container(name, "main").get("state", {})
-    return dict(state.get("waiting", {}))
-
-
 def asked(node: KubeletNode, image: str) -> list[str]:
     """The calls about an image, and that which made a container of it, in their order."""
     calls = node.cri.history.select(["PullImage", "ImageStatus", "CreateContainer"], image=image)
     return [each.rpc for each in calls]
-
-
-def told(node: KubeletNode, reason: str, name: str) -> list[str]:
-    return [each.message for each in node.kubelet.events(reason, pod=name)]
 
 
 def test_an_image_that_is_not_there_is_looked_for_pulled_and_looked_at(node: KubeletNode) -> None:
@@ -170,11 +162,7 @@ def test_the_image_of_a_volume_is_pulled_again_likewise(node: KubeletNode) -> No
 
 
 def test_a_pod_waits_in_back_off_for_an_image_that_never_comes(node: KubeletNode) -> None:
-    node.until(
-        lambda: waiting_of(node, "gone").get("reason") == "ImagePullBackOff",
-        "the container to wait",
-    )
-    message = waiting_of(node, "gone")["message"]
+    message = waiting(node, "gone", "main", "ImagePullBackOff")
     # What a runtime answers with another code than UNKNOWN is shown as gRPC has it.
     assert message.startswith(f'Back-off pulling image "{GONE}": ErrImagePull: rpc error: ')
     assert f'code = NotFound desc = failed to pull and unpack image "{GONE}"' in message
@@ -191,8 +179,7 @@ def test_a_container_reads_the_content_of_an_image(node: KubeletNode) -> None:
 
 
 def test_a_name_that_is_none_is_never_asked_for(node: KubeletNode) -> None:
-    node.until(lambda: waiting_of(node, "invalid"), "the container to wait")
-    assert waiting_of(node, "invalid")["reason"] == "InvalidImageName"
+    waiting(node, "invalid", "main", "InvalidImageName")
     node.cri.history.never(["PullImage", "ImageStatus"], pod="invalid-*")
 
 

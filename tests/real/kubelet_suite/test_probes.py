@@ -11,6 +11,7 @@ from fakecri import Code
 from fakecri.core.net.grpc_health import ServingStatus, serve_statuses
 from fakecri.programs import http_server
 from tests.real.kubelet_suite.manifests import await_running, box, pod
+from tests.real.kubelet_suite.seen import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.real
 
 SWITCH = "/switch/on"
 """A file of the machine, which a test makes and removes: while it is there, probes pass."""
-OFTEN = {"periodSeconds": 1, "failureThreshold": 1}
+OFTEN = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 10}
+HASTY = {**OFTEN, "timeoutSeconds": 1}
 LOOK = ["cat", SWITCH]
 TCP_IMAGE = "probes.test/tcp"
 GRPC_IMAGE = "probes.test/grpc"
@@ -121,8 +123,8 @@ def pods_of(node: KubeletNode) -> Iterator[dict[str, Any]]:
         ),
     )
     yield switched(node, "never-starting", box(startupProbe={**starting, "failureThreshold": 2}))
-    yield pod("slow-exec", box(livenessProbe={"exec": {"command": ["sleep", "9"]}, **OFTEN}))
-    asking = {"httpGet": {"path": "/healthz", "port": 8080}, **OFTEN}
+    yield pod("slow-exec", box(livenessProbe={"exec": {"command": ["sleep", "9"]}, **HASTY}))
+    asking = {"httpGet": {"path": "/healthz", "port": 8080}, **HASTY}
     yield pod("slow-http", {"name": "main", "image": SLOW_IMAGE, "readinessProbe": asking})
 
 
@@ -148,10 +150,6 @@ def turn(node: KubeletNode, name: str, *, on: bool) -> None:
         switch.touch()
     else:
         switch.unlink()
-
-
-def told(node: KubeletNode, reason: str, name: str) -> list[str]:
-    return [each.message for each in node.kubelet.events(reason, pod=name)]
 
 
 def passed(node: KubeletNode, name: str) -> float:
