@@ -116,10 +116,10 @@ class Borrowed:
                     machine_mounts.unmount(point.path)
 
     def _remove_links(self) -> None:
-        with suppress(FileNotFoundError):
-            for link in LINKS.iterdir():
-                if link.is_symlink() and link.readlink().is_relative_to(self._directory):
-                    link.unlink(missing_ok=True)
+        for link in LINKS.iterdir() if LINKS.is_dir() else ():
+            with suppress(OSError):  # another kubelet's, which has just gone
+                if link.readlink().is_relative_to(self._directory):
+                    link.unlink()
 
 
 def _read(text: str) -> dict[str, Any]:
