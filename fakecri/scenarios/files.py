@@ -92,8 +92,9 @@ class Live:
 
     @property
     def injected(self) -> list[str]:
-        """The faults, as they stand in the steps."""
-        return [step.text for step in self.steps if step.injects]
+        """The faults, as they stand in the steps; a personality may be one."""
+        odd = [f"personality {name}" for key, name in self.cri.items() if key == "personality"]
+        return odd + [step.text for step in self.steps if step.injects]
 
 
 @dataclass(frozen=True, slots=True)
