@@ -1,0 +1,129 @@
+"""Bugs of a real kubelet, seen in recordings of it: images, stops, garbage, data, logs and limits.
+
+`python -m tests.real.scenarios --record ID` makes a recording anew.
+"""
+
+from itertools import pairwise
+
+from fakecri.core.history.about import PastCall
+from fakecri.core.states import ContainerState
+from tests.scenarios.oracles import last_s, most_at_once, moves, recorded
+
+
+def last(calls: list[PastCall]) -> PastCall:
+    return max(calls, key=lambda call: call.n)
+
+
+def test_no_image_is_pulled_while_one_pull_hangs() -> None:
+    history = recorded("pull-hang-serial").history
+    (hung,) = history.count("PullImage", image="*big*", exactly=1)
+    (small,) = history.count("PullImage", image="*small*", exactly=1)
+    (wanted,) = history.count("RunPodSandbox", pod="small-node", exactly=1)
+    assert hung.timeout_ns is None
+    assert hung.ended_n is not None
+    assert wanted.ended_n is not None
+    assert hung.n < wanted.ended_n < hung.ended_n < small.n
+    assert small.began_ns - wanted.began_ns > 30e9
+
+
+def test_what_was_removed_behind_its_back_goes_on_as_the_next_attempt_or_not_at_all() -> None:
+    recording = recorded("vanished")
+    history = recording.history
+    attempts = [
+        call.request.config.metadata.attempt
+        for call in history.count("CreateContainer", pod="web-node", exactly=2)
+    ]
+    assert attempts == [0, 1]
+    # The job was not done, and nobody does it any more.
+    (gone,) = moves(recording, "ABSENT", "job-node/app")
+    history.count("CreateContainer", pod="job-node", exactly=1)
+    (given_up,) = history.count("StopPodSandbox", pod="job-node", exactly=1)
+    assert given_up.n > gone.n
+
+
+def test_a_container_killed_for_memory_has_succeeded_if_its_exit_code_is_0() -> None:
+    history = recorded("oom-variants").history
+    told = {
+        (call.request.container_id, call.response.status.exit_code)
+        for call in history.select("ContainerStatus", pod="child-node", error=False)
+        if call.response.status.state == ContainerState.EXITED
+        and call.response.status.reason == "OOMKilled"
+    }
+    ((_, code),) = told
+    assert code == 0
+    history.count("CreateContainer", pod="child-node", exactly=1)
+    for pod in ("unnamed-node", "stopped-node"):  # other codes: it is tried again
+        history.count("CreateContainer", pod=pod, exactly=2)
+
+
+def test_a_pod_whose_network_stays_is_stopped_again_and_again_without_a_back_off() -> None:
+    history = recorded("teardown-fails").history
+    failed = history.count("StopPodSandbox", error="*cni del failed*", at_least=8)
+    gaps_s = [(then.began_ns - first.began_ns) / 1e9 for first, then in pairwise(failed)]
+    assert max(gaps_s) < 5
+
+
+def test_dead_containers_that_cannot_be_removed_pile_up() -> None:
+    recording = recorded("remove-fails-pile-up")
+    failed = recording.history.count("RemoveContainer", error="*resource busy*", at_least=20)
+    assert most_at_once(recording, "EXITED")["web-node/app"] >= 7
+    assert len({call.request.container_id for call in failed}) < len(failed)
+
+
+def test_a_pod_on_the_hosts_network_is_made_anew_for_want_of_what_its_status_does_not_tell() -> (
+    None
+):
+    history = recorded("nil-linux").history
+    history.count("RunPodSandbox", pod="web-node", exactly=1)
+    made = history.count("RunPodSandbox", pod="host-node", at_least=4)
+    history.distinct_argument("RunPodSandbox", "config.metadata.attempt", pod="host-node")
+    silent = [
+        call
+        for call in history.select("PodSandboxStatus", error=False)
+        if not call.response.status.HasField("linux")
+    ]
+    assert sum(silent[0].n < call.n < silent[-1].n for call in made) >= 2  # one would do
+
+
+def test_the_image_of_a_container_that_began_meanwhile_is_removed() -> None:
+    recording = recorded("gc-deletes-in-use")
+    (removal,) = recording.history.count("RemoveImage", image="*web*", exactly=1)
+    (running,) = moves(recording, "RUNNING", "web-node/app")
+    assert removal.ended_n is not None
+    assert removal.n < running.n < removal.ended_n
+    assert not list(moves(recording, "EXITED", "web-node/app"))
+
+
+def test_the_image_of_a_running_container_is_removed_where_its_id_is_not_told() -> None:
+    recording = recorded("imageref-mismatch")
+    history = recording.history
+    (removal,) = history.count("RemoveImage", image="*web*", error=False, exactly=1)
+    before = [each for each in history.select("ListContainers") if each.n < removal.n]
+    listed = [each for each in before if each.response.containers]
+    (shown,) = last(listed).response.containers
+    assert shown.state == ContainerState.RUNNING
+    assert shown.image_id == ""
+    assert shown.image_ref != removal.request.image.image
+
+
+def test_an_update_that_was_not_done_is_never_done_again_until_the_kubelet_starts_anew() -> None:
+    recording = recorded("update-ignored")
+    ignored, again = recording.history.count("UpdateContainerResources", exactly=2)
+    assert ignored.error is None
+    assert (again.began_ns - ignored.began_ns) / 1e9 > 15  # it looks each second
+    (version,) = [
+        call for call in recording.history.select("RuntimeConfig") if ignored.n < call.n < again.n
+    ][:1]
+    assert version.began_ns / 1e9 < last_s(recording, "reply")
+
+
+def test_a_log_is_rotated_again_and_again_after_it_was_reopened() -> None:
+    history = recorded("reopen-fails").history
+    for pod, text in (("late-node", "*after the work*"), ("early-node", "*no such method*")):
+        failed = history.count("ReopenContainerLog", pod=pod, error=text, at_least=8)
+        gaps_s = [(then.began_ns - first.began_ns) / 1e9 for first, then in pairwise(failed)]
+        assert max(gaps_s) < 5
+    killed = history.select("ReopenContainerLog", pod="killed-node")
+    (cancelled, *after) = killed
+    assert cancelled.error is not None
+    assert all(call.error is None for call in after)
