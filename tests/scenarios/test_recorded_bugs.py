@@ -124,6 +124,13 @@ def test_attempts_to_hear_events_are_used_up_in_a_moment() -> None:
     recording.history.count("ListPodSandbox", at_least=10)
 
 
+def test_what_is_known_as_created_for_long_is_started_twice() -> None:
+    recording = recorded("events-created-first")
+    most = most_at_once(recording, "RUNNING")
+    assert max(most[f"web-{number}-node/app"] for number in range(5)) >= 2
+    recording.history.never("StopContainer")
+
+
 def test_an_end_whose_event_names_no_sandbox_is_not_seen() -> None:
     recording = recorded("events-nil-sandbox")
     (exited, *_) = moves(recording, "EXITED", "web-node/app")
