@@ -34,6 +34,7 @@ ALONE: Settings = {
     "failSwapOn": False,
     "fileCheckFrequency": "1s",
     "syncFrequency": "10s",
+    "registryPullQPS": 0,  # or what many pods pull at once is put off, ten seconds at least
     "volumeStatsAggPeriod": "10s",
     "evictionHard": _NO_EVICTION,
     "imageGCHighThresholdPercent": 100,

@@ -33,6 +33,8 @@ AWAY_CONTENT = "away.images.test/content:1"
 GONE = "gone.images.test/app:1"
 
 BACK_OFF_S = 10
+MANY = 16
+"""More than a kubelet pulls at once unless it is told that it may."""
 UNAVAILABLE = (
     "unexpected status from HEAD request to https://away.images.test/v2/app/manifests/1: 503"
 )
@@ -176,6 +178,13 @@ def test_a_container_reads_the_content_of_an_image(node: KubeletNode) -> None:
     # The volume's image comes first, then the container's own.
     pulls = node.cri.history.select("PullImage", pod=f"content-{node.kubelet.name}")
     assert [each.request.image.image for each in pulls] == [CONTENT, "busybox:latest"]
+
+
+def test_many_images_are_pulled_without_a_pause(node: KubeletNode) -> None:
+    names = [f"many-{number}" for number in range(MANY)]
+    with node.placed(*(app(each, f"images.test/{each}:1") for each in names)):
+        await_running(node, *names)
+    assert not [each for name in names for each in told(node, "Failed", name)]
 
 
 def test_a_name_that_is_none_is_never_asked_for(node: KubeletNode) -> None:
