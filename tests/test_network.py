@@ -1,5 +1,6 @@
 """Real clients of simulated servers, over this machine's loopback."""
 
+import asyncio
 import http.client
 import os
 import re
@@ -8,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,11 +18,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 from fakecri import CRI, UsageError, cli
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, image_stub, runtime_stub
+from fakecri.core.net.connections import pair
 from fakecri.core.net.daemons import Health, echo_server, http_server
 from fakecri.core.net.grpc_health import grpc_health
 from fakecri.core.processes import Process
 from fakecri.core.scheduler import Waits
+from fakecri.host import Host
 from fakecri.network import doors
+from fakecri.network.bridges import Bridge
 from tests.core.net.pods import Pods
 from tests.support import create_request, node, raises_status, sandbox_config
 from tests.test_cli import serving
@@ -200,6 +205,27 @@ def test_a_reset_comes_through_in_both_directions(net: Pods) -> None:
     doors.reset(connection)
     assert done.wait(PATIENCE_S)
     assert seen == ["reset"]
+
+
+def test_an_end_comes_too_late_for_a_client_that_has_reset() -> None:
+    """The kernel then refuses to end what we send, before the loop has seen the reset."""
+    complaints: list[dict[str, Any]] = []
+
+    async def meet(host: Host) -> None:
+        loop, gone = asyncio.get_running_loop(), asyncio.Event()
+        loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            doors.reset(socket.create_connection(listener.getsockname()))
+            accepted, _ = listener.accept()
+        near, far = pair(host.world.scheduler, ("127.0.0.1", 1), ("127.0.0.1", 2))
+        near.shutdown()
+        bridge = Bridge(host, loop, far, lambda _: gone.set(), dialled=False)
+        await loop.connect_accepted_socket(lambda: bridge, accepted)
+        await asyncio.wait_for(gone.wait(), PATIENCE_S)
+
+    with CRI() as cri:
+        asyncio.run(meet(cri.host))
+    assert complaints == []
 
 
 def test_large_transfers_go_both_ways(net: Pods) -> None:

@@ -178,7 +178,8 @@ class Bridge(asyncio.Protocol):
         if self._end.shut:
             transport.close()
         else:
-            transport.write_eof()
+            with suppress(OSError):  # it was reset, which the loop is about to see
+                transport.write_eof()
 
 
 def _nothing() -> None:
