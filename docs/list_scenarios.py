@@ -5,28 +5,29 @@ Run `python -m docs.list_scenarios`, with `--check` to compare only (exit status
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from docs.tables import Page, table
 from fakecri.scenarios import Scenario, find, names
-from fakecri.scenarios.files import CANNOT_RUN, minor_of
+from fakecri.scenarios.files import CANNOT_RUN, OUTCOMES, minor_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "kubelet"
-OUTCOMES = FIXTURES / "outcomes"
+MEASURED = FIXTURES / "outcomes"
 
 
 def outcome_of(id_: str) -> dict[str, dict[str, Any]]:
     """Return what came of a scenario's runs, by version of the kubelet."""
-    path = OUTCOMES / f"{id_}.json"
+    path = MEASURED / f"{id_}.json"
     measured: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     return measured
 
 
 def versions() -> list[str]:
     """Return the versions of kubelets that scenarios were run with, the newest first."""
-    seen = {version for path in OUTCOMES.glob("*.json") for version in outcome_of(path.stem)}
+    seen = {version for path in MEASURED.glob("*.json") for version in outcome_of(path.stem)}
     return sorted(seen, key=lambda each: [int(part) for part in each[1:].split(".")], reverse=True)
 
 
@@ -76,7 +77,15 @@ def _seconds(runs: Sequence[dict[str, Any]], key: str) -> str:
     return f"{measured[0]:.0f} s" if measured else ""
 
 
-PAGE = Page("scenarios", {"scenarios": _scenarios})
+def _figures() -> str:
+    """How many scenarios came out how, by version."""
+    found = [find(name) for name in names()]
+    counts = {version: Counter(_outcome(each, version) for each in found) for version in versions()}
+    rows = ((v, *(str(counts[v][outcome]) for outcome in OUTCOMES)) for v in versions())
+    return table(("kubelet", *OUTCOMES), rows)
+
+
+PAGE = Page("scenarios", {"figures": _figures, "scenarios": _scenarios})
 
 if __name__ == "__main__":
     sys.exit(PAGE.main(__doc__))

@@ -94,7 +94,7 @@ def _write(run: Run, outcome: dict[str, Any]) -> None:
     measured = {**list_scenarios.outcome_of(run.scenario), run.version: outcome}
     kept = {version: measured[version] for version in measured if version in KUBELETS}
     text = json.dumps(kept, indent=2, sort_keys=True)
-    (list_scenarios.OUTCOMES / f"{run.scenario}.json").write_text(text + "\n")
+    (list_scenarios.MEASURED / f"{run.scenario}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
