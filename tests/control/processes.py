@@ -18,6 +18,7 @@ class ServedProcess:
     endpoint: str
     control: str
     directory: Path
+    pid: int
 
     def ctl(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run `fakecri ctl`."""
@@ -49,7 +50,7 @@ def serving(*options: str, inside: Sequence[str] = ()) -> Iterator[ServedProcess
         with process:
             try:
                 assert process.stdout.readline() == f"fakecri is ready on {endpoint}\n"
-                yield ServedProcess(endpoint, control, directory)
+                yield ServedProcess(endpoint, control, directory, process.pid)
             finally:
                 process.terminate()
         assert process.returncode == 0
