@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,7 @@ from tests.real.kubelet_suite.doors import (
 )
 from tests.real.kubelet_suite.manifests import await_running, box, pod
 from tests.real.kubelet_suite.seen import calls
+from tests.streaming.upgraded import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +140,8 @@ def test_a_checkpoint_is_where_the_kubelet_wants_it(doors: Doors, node: KubeletN
     assert answer.body.decode() == f'{{"items":["{place}"]}}'
     start = node.kubelet.places.root / "checkpoints" / f"checkpoint-door-{node.kubelet.name}_"
     assert place.startswith(f"{start}default-main-")
+    with tarfile.open(place) as archive:
+        assert "config.dump" in archive.getnames()
 
 
 PATHS = {
@@ -176,6 +181,44 @@ def test_what_fails_without_a_stream_is_an_internal_error_whatever_the_code(
         answer = doors.ask(f"/{PATHS[rpc]}")
     assert answer.status == 500
     assert f"rpc error: code = {STATUSES[code][0]} desc = not now" in answer.body.decode()
+
+
+NOWHERE = "http://127.0.0.1:1/exec/token"
+REFUSED = "dial tcp 127.0.0.1:1: connect: connection refused"
+BEFORE = f"500 error dialing backend: {REFUSED}\n"
+HOW_V5_FAILS = {
+    # The client has its 101 before the kubelet dials.
+    install.KUBELET_VERSION: (
+        f'Internal error occurred: error sending request: Post "{NOWHERE}": {REFUSED}'
+    ),
+    install.KUBELET_VERSION_OLD: BEFORE,
+}
+
+
+@over_each_transport
+def test_a_stream_that_leads_nowhere_is_told_of(
+    doors: Doors, node: KubeletNode, transport: str, version: str
+) -> None:
+    with node.cri.faults(f'Exec = reply:set(url, "{NOWHERE}")'):
+        told = failure(doors, transport)
+    assert told == (HOW_V5_FAILS[version] if transport == WEBSOCKET_5 else BEFORE)
+
+
+@over_each_transport
+def test_a_stream_without_a_url_is_an_internal_error(
+    doors: Doors, node: KubeletNode, transport: str
+) -> None:
+    with node.cri.faults('Exec = reply:set(url, "")'):
+        assert failure(doors, transport) == "500 URL is not set"
+
+
+def failure(doors: Doors, transport: str) -> str:
+    """Return how a command fails: what it is answered, or what its stream says then."""
+    try:
+        with doors.exec("door", "true", transport=transport) as command:
+            return str(json.loads(command.result().error)["message"])
+    except RefusalError as error:
+        return f"{error.answer.status} {error.answer.body.decode()}"
 
 
 REFUSALS = {
