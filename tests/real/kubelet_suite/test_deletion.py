@@ -81,7 +81,7 @@ def test_it_goes_at_once_from_what_the_kubelet_shows(node: KubeletNode) -> None:
 def test_who_ends_at_sigterm_is_not_waited_for(node: KubeletNode) -> None:
     ((name, grace_s, took_s),) = stops(node, "polite")
     assert (name, grace_s) == ("main", LONG_S)
-    assert took_s < 1
+    assert took_s < LONG_S / 2
     node.until(lambda: exits(node, "polite"), "its status to be asked for")
     assert exits(node, "polite") == {(0, "Completed")}
 
@@ -89,7 +89,7 @@ def test_who_ends_at_sigterm_is_not_waited_for(node: KubeletNode) -> None:
 def test_who_ignores_sigterm_is_killed_after_the_grace(node: KubeletNode) -> None:
     ((name, grace_s, took_s),) = stops(node, "deaf")
     assert (name, grace_s) == ("main", GRACE_S)
-    assert GRACE_S <= took_s < GRACE_S + 1
+    assert GRACE_S <= took_s < 2 * GRACE_S
     node.until(lambda: exits(node, "deaf"), "its status to be asked for")
     assert exits(node, "deaf") == {(137, "Error")}
 
@@ -97,7 +97,7 @@ def test_who_ignores_sigterm_is_killed_after_the_grace(node: KubeletNode) -> Non
 def test_no_grace_at_all_is_two_seconds(node: KubeletNode) -> None:
     ((_, grace_s, took_s),) = stops(node, "hasty")
     assert grace_s == 2
-    assert 2 <= took_s < 3
+    assert 2 <= took_s < 4
 
 
 def test_restartable_init_containers_end_last_and_in_reverse(node: KubeletNode) -> None:

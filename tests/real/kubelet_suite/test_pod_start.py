@@ -103,7 +103,7 @@ def test_what_follows_a_restartable_init_container_waits_for_its_startup_probe(
     assert node.kubelet.container("inits", "side")["started"]
     probes = calls(node, "ExecSync", "inits", "side")
     codes = [each.response.exit_code for each in probes]
-    assert set(codes[:-1]) == {1}
+    assert set(codes[:-1]) <= {1}
     assert codes[-1] == 0
     (following,) = calls(node, "CreateContainer", "inits", "last")
     assert probes[-1].ended_n is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +52,16 @@ class Outcome:
     """When it grows, and when it shrinks."""
     pending: str = ""
     """Why it does nothing."""
+    error: str = ""
+    """What is told of an update that was refused."""
 
+
+REFUSAL = 'UpdateContainerResources = 1* error(INTERNAL, "no such group")'
 
 OUTCOMES = {
-    KUBELET_VERSION: Outcome((GROWS, SHRINKS)),
+    KUBELET_VERSION: Outcome(
+        (GROWS, SHRINKS), error="rpc error: code = Internal desc = no such group"
+    ),
     KUBELET_VERSION_OLD: Outcome(([], []), "In-place resize of static-pods is not supported"),
 }
 
@@ -115,6 +122,16 @@ def test_the_beginning_and_the_end_are_told_of(node: KubeletNode, version: str) 
     expected = 0 if OUTCOMES[version].pending else 2
     assert len(told(node, "ResizeStarted", "sized")) == expected
     node.until(lambda: len(told(node, "ResizeCompleted", "sized")) == expected, "its end")
+
+
+def test_what_the_runtime_refuses_is_tried_again(node: KubeletNode, version: str) -> None:
+    outcome = OUTCOMES[version]
+    shown = resources(node) if outcome.pending else resources_of(LARGE)
+    with node.cri.faults(REFUSAL, strict=False):
+        node.put(LARGE)
+        await_resize(node, LARGE, shown, outcome.pending)
+    said = [json.loads(each.partition(": ")[2]) for each in told(node, "ResizeError", "sized")]
+    assert [each["error"] for each in said] == [outcome.error] * bool(outcome.error)
 
 
 def updates(node: KubeletNode) -> list[Update]:
