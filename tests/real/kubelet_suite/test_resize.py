@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,13 +56,15 @@ class Outcome:
     """Why it does nothing."""
     error: str = ""
     """What is told of an update that was refused."""
+    crash: int | None = None
+    """How it ends where there are no groups of pods."""
 
 
 REFUSAL = 'UpdateContainerResources = 1* error(INTERNAL, "no such group")'
 
 OUTCOMES = {
     KUBELET_VERSION: Outcome(
-        (GROWS, SHRINKS), error="rpc error: code = Internal desc = no such group"
+        (GROWS, SHRINKS), error="rpc error: code = Internal desc = no such group", crash=2
     ),
     KUBELET_VERSION_OLD: Outcome(([], []), "In-place resize of static-pods is not supported"),
 }
@@ -102,36 +106,62 @@ def test_the_group_of_a_pod_is_below_that_of_the_kubelet(node: KubeletNode) -> N
 
 def test_resources_change_in_place_and_in_order(node: KubeletNode, version: str) -> None:
     outcome = OUTCOMES[version]
-    for pod_, wanted in zip((LARGE, LESS), outcome.updates, strict=True):
-        before = len(updates(node))
-        shown = resources(node) if outcome.pending else resources_of(pod_)
-        node.put(pod_)
-        await_resize(node, pod_, shown, outcome.pending)
-        assert updates(node)[before:] == wanted
+    assert (resize(node, LARGE, outcome), resize(node, LESS, outcome)) == outcome.updates
     assert node.kubelet.container("sized", "main")["restartCount"] == 0
     assert len(calls(node, "CreateContainer", "sized")) == 1
 
 
-def await_resize(node: KubeletNode, pod_: dict[str, Any], shown: Any, why_not: str) -> None:
-    node.until(lambda: is_known(node, pod_), "the manifest to be read")
-    node.until(lambda: pending(node) == why_not, "the resize to be decided on")
-    node.until(lambda: resources(node) == shown, f"{shown} to be shown")
-
-
-def test_the_beginning_and_the_end_are_told_of(node: KubeletNode, version: str) -> None:
-    expected = 0 if OUTCOMES[version].pending else 2
-    assert len(told(node, "ResizeStarted", "sized")) == expected
-    node.until(lambda: len(told(node, "ResizeCompleted", "sized")) == expected, "its end")
-
-
 def test_what_the_runtime_refuses_is_tried_again(node: KubeletNode, version: str) -> None:
     outcome = OUTCOMES[version]
-    shown = resources(node) if outcome.pending else resources_of(LARGE)
     with node.cri.faults(REFUSAL, strict=False):
+        resize(node, LARGE, outcome)
+    errors = [each["error"] for each in said(node, "ResizeError")]
+    assert errors == [outcome.error] * bool(outcome.error)
+
+
+def test_where_there_are_no_groups_of_pods_a_resize_is_the_end_of_the_kubelet(
+    fresh_node: Callable[..., AbstractContextManager[KubeletNode]], version: str
+) -> None:
+    outcome = OUTCOMES[version]
+    with fresh_node() as node, node.placed(SMALL):
+        await_running(node, "sized")
         node.put(LARGE)
-        await_resize(node, LARGE, shown, outcome.pending)
-    said = [json.loads(each.partition(": ")[2]) for each in told(node, "ResizeError", "sized")]
-    assert [each["error"] for each in said] == [outcome.error] * bool(outcome.error)
+        kubelet = node.kubelet
+        node.until(lambda: has_ended_or_refused(node), "it to end, or to refuse")
+        assert kubelet.status == outcome.crash
+        assert bool(kubelet.lines("nil pointer dereference")) == (outcome.crash is not None)
+
+
+def has_ended_or_refused(node: KubeletNode) -> bool:
+    with suppress(OSError, HTTPException):  # it does not answer any more
+        return bool(pending(node))
+    return node.kubelet.status is not None
+
+
+def resize(node: KubeletNode, pod_: dict[str, Any], outcome: Outcome) -> list[Update]:
+    """Change the manifest; return the updates that the runtime got when the kubelet is done."""
+    before = len(updates(node))
+    ends = len(told(node, "ResizeCompleted", "sized"))
+    shown = resources(node) if outcome.pending else resources_of(pod_)
+    node.put(pod_)
+    node.until(lambda: is_known(node, pod_), "the manifest to be read")
+    node.until(lambda: pending(node) == outcome.pending, "the resize to be decided on")
+    node.until(lambda: resources(node) == shown, f"{shown} to be shown")
+    if not outcome.pending:
+        # What is shown changes before the kubelet is done. It may tell of an end too many: that
+        # of a sync which began before.
+        node.until(lambda: shown in completed(node)[ends:], "the end of the resize")
+    return updates(node)[before:]
+
+
+def completed(node: KubeletNode) -> list[Any]:
+    """Return the resources of each resize that is told of as completed."""
+    return [each["containers"][0]["resources"] for each in said(node, "ResizeCompleted")]
+
+
+def said(node: KubeletNode, reason: str) -> list[dict[str, Any]]:
+    """Return what kubelet events of a reason say beside words."""
+    return [json.loads(each.partition(": ")[2]) for each in told(node, reason, "sized")]
 
 
 def updates(node: KubeletNode) -> list[Update]:
