@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.real.install import KUBELET_VERSION, KUBELET_VERSION_OLD
-from tests.real.kubelet_suite.cgroups import own_cgroup
 from tests.real.kubelet_suite.manifests import await_running, box_named, pod
 from tests.real.kubelet_suite.seen import calls, told
 
@@ -88,12 +87,10 @@ def node(
     fresh_node: Callable[..., AbstractContextManager[KubeletNode]],
 ) -> Iterator[KubeletNode]:
     """A node with groups for pods, without which a kubelet that resizes crashes."""
-    with own_cgroup() as root:
-        settings = {"cgroupsPerQOS": True, "enforceNodeAllocatable": ["pods"], "cgroupRoot": root}
-        with fresh_node(settings=settings) as node:
-            node.put(SMALL)
-            await_running(node, "sized")
-            yield node
+    with fresh_node(settings={"cgroupsPerQOS": True}) as node:
+        node.put(SMALL)
+        await_running(node, "sized")
+        yield node
 
 
 def test_the_group_of_a_pod_is_below_that_of_the_kubelet(node: KubeletNode) -> None:
