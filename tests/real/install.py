@@ -35,6 +35,7 @@ CRI_TOOLS_OLD = "v1.30.0"  # the oldest that is to be had
 CRI_CLIENT_VERSION = "v0.36.0"
 KUBELET_VERSION = "v1.36.3"
 KUBELET_VERSION_OLD = "v1.35.4"
+ETCD_VERSION = "v3.6.8"
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -116,12 +117,22 @@ PROGRAMS = {
     "ginkgo": Program("github.com/onsi/ginkgo/v2/ginkgo", ("build",), CRI_TOOLS_LATER),
     "kubelet": _kubelet(KUBELET_VERSION),
     "kubelet-old": _kubelet(KUBELET_VERSION_OLD),
+    "kube-apiserver": Program(
+        "k8s.io/kubernetes/cmd/kube-apiserver",
+        ("build",),
+        KUBELET_VERSION,
+        variable="k8s.io/component-base/version.gitVersion",
+        source=OURS / "cluster",
+    ),
+    "etcd": Program("go.etcd.io/etcd/server/v3", ("build",), ETCD_VERSION, source=OURS / "cluster"),
     "gofake": Program(".", ("build",), CRI_CLIENT_VERSION, source=OURS / "gofake"),
     "standin": Program(".", ("build",), "1", source=OURS / "standin"),
 }
 ON_PATH = ("crictl", "critest")
 """Those that say their version and may be there already; of others, their directory tells it."""
-TOOLS = (*PROGRAMS, *PACKAGES)
+BY_HAND = ("kube-apiserver", "etcd")
+"""Those that no test drives: `python -m tests.real.cluster` builds them."""
+TOOLS = (*(name for name in PROGRAMS if name not in BY_HAND), *PACKAGES)
 ALL = (*COMPILERS, *TOOLS)
 
 
