@@ -7,7 +7,7 @@ killed for memory, are probed, have commands run in them and logs read and rotat
 process of its own. Every 30 s a line of JSON says what it and the kubelet have in use. At the end
 all pods go, and the medians of the second and the last quarter are compared: what has grown by more
 than a tenth is told, and the exit status is 1. It needs root; it is not a test, as it takes long:
-until the runtime remembers as many calls as it ever does, which takes some ten minutes, it grows.
+the memory of a runtime grows to what it needs for some thirteen minutes, and then no more.
 """
 
 from __future__ import annotations
