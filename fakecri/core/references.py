@@ -110,6 +110,12 @@ def find_normalised(text: str) -> str | None:
         return None
 
 
+def names_in(text: str) -> tuple[str, ...]:
+    """What a reference is a name of: its normalised form, unless it is an id, and itself."""
+    normalised = None if is_digest(text) else find_normalised(text)
+    return tuple(dict.fromkeys((normalised or text, text)))
+
+
 def _split_domain(text: str) -> tuple[str, str]:
     first, slash, rest = text.partition("/")
     if not slash:  # never a domain, even with a dot or a colon: "localhost:5000" has a tag

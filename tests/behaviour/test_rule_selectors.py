@@ -68,6 +68,11 @@ def running(node: Node) -> object:
     return node.runtime.RunPodSandbox(request)
 
 
+def removal(node: Node) -> object:
+    image = node.images.ListImages(pb.ListImagesRequest()).images[0].id
+    return node.images.RemoveImage(pb.RemoveImageRequest(image=pb.ImageSpec(image=image)))
+
+
 def pulling(node: Node) -> object:
     request = pb.PullImageRequest(
         image=pb.ImageSpec(image="busybox:1.36"), sandbox_config=sandbox_config("web")
@@ -144,6 +149,7 @@ RPC: dict[Callable[[Node], object], str] = {
     creation: "CreateContainer",
     running: "RunPodSandbox",
     pulling: "PullImage",
+    removal: "RemoveImage",
     exec_sync: "ExecSync",
     version: "Version",
 }
@@ -160,6 +166,7 @@ RPC: dict[Callable[[Node], object], str] = {
         ("container=mai", status),
         ("container=~mai", status),
         ("image=busybo", status),
+        ("image=docker.io/library/sha256:*", removal),
         ("image!=busybox", pulling),
         ("attempt>3", creation),
         ("attempt=0", sandbox_status),

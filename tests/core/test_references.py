@@ -9,6 +9,7 @@ from fakecri.core.references import (
     Reference,
     find_normalised,
     is_digest,
+    names_in,
     parse_reference,
 )
 
@@ -128,6 +129,12 @@ def test_a_first_component_that_only_looks_like_a_domain_is_part_of_the_path() -
 )
 def test_a_digest_has_a_known_algorithm_and_all_its_digits(text: str, valid: bool) -> None:
     assert is_digest(text) is valid
+
+
+def test_an_id_is_no_name_that_has_a_tag() -> None:
+    assert names_in("web") == ("docker.io/library/web:latest", "web")
+    assert names_in(DIGEST) == (DIGEST,)
+    assert names_in("a//b") == ("a//b",)
 
 
 def _joined(parts: tuple[str, str, str, str]) -> str:

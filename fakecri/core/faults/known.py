@@ -3,7 +3,7 @@
 from fakecri.core.faults.things import KnownContainer, KnownPod, UnreadContainer, UnreadPod
 from fakecri.core.image_store import AmbiguousDigest, ImageStore
 from fakecri.core.records import Container, Sandbox
-from fakecri.core.references import find_normalised
+from fakecri.core.references import names_in
 from fakecri.core.store import Store
 from fakecri.errors import CRIError
 
@@ -51,9 +51,8 @@ class StoreLookup:
             stored = self.images.resolve(reference)
         except AmbiguousDigest:
             stored = None
-        normalised = find_normalised(reference)
         names = (*stored.names, stored.id) if stored else ()
-        return tuple(dict.fromkeys((*([normalised] if normalised else ()), reference, *names)))
+        return tuple(dict.fromkeys((*names_in(reference), *names)))
 
 
 def _pod(sandbox: Sandbox) -> KnownPod:

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.faults.things import KnownContainer, KnownPod, described_container, described_pod
-from fakecri.core.references import find_normalised
+from fakecri.core.references import find_normalised, names_in
 
 T = TypeVar("T")
 
@@ -121,9 +121,9 @@ class Learned:
         return self._image_names(reference)
 
     def _image_names(self, reference: str) -> tuple[str, ...]:
-        normalised = find_normalised(reference)
-        known = self._images.get(normalised or reference) or self._images.get(reference, ())
-        return tuple(dict.fromkeys((*([normalised] if normalised else ()), reference, *known)))
+        names = names_in(reference)
+        known = next(filter(None, map(self._images.get, names)), ())
+        return tuple(dict.fromkeys((*names, *known)))
 
     def learn(self, request: Message, answer: Message, since: int) -> None:
         """Learn from an answer, or a message of a stream, to a call that was made at `since`."""

@@ -58,6 +58,15 @@ def test_an_image_chooses_by_any_of_its_names(seen: History) -> None:
         assert rpcs(seen.select("CreateContainer", image=name)) == ["CreateContainer"] * 2
 
 
+def test_an_image_that_is_meant_by_its_id_is_told_by_that() -> None:
+    with CRI() as cri:
+        image = cri.image_service.pull_image(pb.ImageSpec(image="busybox"))
+        cri.image_service.remove_image(pb.ImageSpec(image=image))
+        assert f"RemoveImage image={image} " in str(cri.history)
+        assert not cri.history.select("RemoveImage", image="docker.io/library/sha256:*")
+        assert cri.history.select("RemoveImage", image="busybox")
+
+
 def test_an_error_chooses_by_its_code_or_its_text(seen: History) -> None:
     assert rpcs(seen.select(error="NOT_FOUND")) == ["ContainerStatus"]
     assert rpcs(seen.select(error="*try to find*")) == ["ContainerStatus"]
