@@ -35,7 +35,7 @@ def box(*command: str, **fields: Any) -> dict[str, Any]:
 
 
 def box_named(name: str, *command: str, **fields: Any) -> dict[str, Any]:
-    """Return a container that pulls no image that is there: the rate of pulls is limited."""
+    """Return a container with a name that pulls no image that is there."""
     return box(*command, name=name, imagePullPolicy="IfNotPresent", **fields)
 
 
