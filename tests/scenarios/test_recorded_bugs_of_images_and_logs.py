@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from fakecri.core.history.about import PastCall
 from fakecri.core.states import ContainerState
-from tests.scenarios.oracles import last_s, most_at_once, moves, recorded
+from tests.scenarios.oracles import most_at_once, moves, recorded
 
 
 def last(calls: list[PastCall]) -> PastCall:
@@ -107,14 +107,21 @@ def test_the_image_of_a_running_container_is_removed_where_its_id_is_not_told() 
 
 
 def test_an_update_that_was_not_done_is_never_done_again_until_the_kubelet_starts_anew() -> None:
-    recording = recorded("update-ignored")
-    ignored, again = recording.history.count("UpdateContainerResources", exactly=2)
-    assert ignored.error is None
+    history = recorded("update-ignored").history
+    ignored, again = history.count("UpdateContainerResources", error=False, exactly=2)
     assert (again.began_ns - ignored.began_ns) / 1e9 > 15  # it looks each second
-    (version,) = [
-        call for call in recording.history.select("RuntimeConfig") if ignored.n < call.n < again.n
-    ][:1]
-    assert version.began_ns / 1e9 < last_s(recording, "reply")
+    starts = history.select("RuntimeConfig")  # which it asks for at its start alone
+    assert any(ignored.n < call.n < again.n for call in starts)
+
+
+def test_a_link_to_a_log_is_judged_by_one_status_that_fails_while_the_log_is_away() -> None:
+    recording = recorded("symlink-removed")
+    history = recording.history
+    (reopening,) = [call for call in history.select("ReopenContainerLog") if call.faults]
+    assert reopening.ended_n is not None
+    (failed,) = history.count("ContainerStatus", error="*from server: EOF*", exactly=1)
+    assert reopening.n < failed.n < reopening.ended_n
+    assert not list(moves(recording, "EXITED", "linked-node/app"))  # it ran all the while
 
 
 def test_a_log_is_rotated_again_and_again_after_it_was_reopened() -> None:
