@@ -15,7 +15,7 @@ from fakecri.streaming.spdy_frames import (
     SynStream,
     WindowUpdate,
 )
-from tests.real.runtimes import Difference, until
+from tests.real.runtimes import REAL, Difference, until
 from tests.real.wires import (
     ENDS,
     FAREWELL_WITH_STDIN,
@@ -90,7 +90,11 @@ def test_a_stream_that_comes_late_is_not_answered(doors: Doors, running: str) ->
         stream.wire.ping()
         stream.write(b"hello\n")
         stream.result()
-        assert not late.replied
+        if late.replied:
+            # containerd counts its replies beside taking streams: at times one is still in time.
+            assert doors.runtime.name == REAL
+            assert list(late.arrived) == [b"hello\n"]
+            return
         names = {1: "error", 3: "stdin", 5: "stdout", 7: "stderr"}
         lines = told(doors.runtime, stream.wire, names)
     # Whether it is closed then depends on the late stream, which containerd waits for.

@@ -22,26 +22,26 @@ KUBELETS = {KUBELET_VERSION: "kubelet", KUBELET_VERSION_OLD: "kubelet-old"}
 """The tools, by the versions of Kubernetes."""
 
 
-@pytest.fixture(scope="session", params=KUBELETS)
+@pytest.fixture(scope="package", params=KUBELETS)
 def version(request: pytest.FixtureRequest) -> str:
     """The version of the kubelet, such as v1.36.3."""
     return str(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def program(version: str) -> Path:
     """The kubelet of this version."""
     return _program(version)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def kubelet_node(program: Path) -> Iterator[KubeletNode]:
     """A node that the whole suite shares: a test's pods have names that no other test uses."""
     with _node(program) as node:
         yield node
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fresh_node(program: Path) -> Callable[..., AbstractContextManager[KubeletNode]]:
     """Opens nodes of one's own, with the options of KubeletNode."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # An older kubelet knows no such gate, and does not start with it.
 pytestmark = [
     pytest.mark.real,
-    pytest.mark.parametrize("version", [install.KUBELET_VERSION], indirect=True, scope="session"),
+    pytest.mark.parametrize("version", [install.KUBELET_VERSION], indirect=True, scope="package"),
 ]
 
 STREAMS = {
