@@ -1,9 +1,8 @@
 """A node: a runtime in this process, and a kubelet on it."""
 
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -17,8 +16,6 @@ from fakecri.logs import DiskFiles
 from fakecri.server import Server
 
 T = TypeVar("T")
-Manifest = Mapping[str, Any]
-"""A pod, as the API has it. What every pod has alike may be left out."""
 
 
 class KubeletNode(UntilLeft):
@@ -72,6 +69,10 @@ class KubeletNode(UntilLeft):
                 gates=gates,
                 flags=flags,
             )
+            # What is done to a node is mostly this.
+            manifests = self.kubelet.manifests
+            self.put, self.put_all = manifests.put, manifests.put_all
+            self.placed, self.remove = manifests.placed, manifests.remove
             self._stack = stack.pop_all()
 
     def _usual(self) -> dict[str, Any]:
@@ -105,35 +106,6 @@ class KubeletNode(UntilLeft):
         finally:
             self.kubelet.close()
 
-    def put(self, pod: Manifest) -> None:
-        """Write a manifest, or write it anew: the kubelet has it whole or not at all."""
-        self.put_all([pod])
-
-    def put_all(self, pods: Iterable[Manifest]) -> None:
-        """Write several manifests."""
-        for pod in map(_whole, pods):
-            place = self._place(pod["metadata"]["name"])
-            written = place.with_name(f".{place.name}")  # a kubelet passes these over
-            written.write_text(json.dumps(pod, indent=2))
-            written.rename(place)
-
-    @contextmanager
-    def placed(self, *pods: Manifest) -> Iterator[None]:
-        """Let pods be there while the context lasts; that they go then is not waited for."""
-        try:
-            self.put_all(pods)
-            yield
-        finally:
-            for pod in pods:
-                self._place(pod["metadata"]["name"]).unlink(missing_ok=True)
-
-    def remove(self, name: str) -> None:
-        """Remove the manifest of a pod. FileNotFoundError where there is none."""
-        self._place(name).unlink()
-
-    def _place(self, name: str) -> Path:
-        return self.kubelet.places.manifests / f"{name}.json"
-
     def until(self, condition: Callable[[], T], what: str, within_s: float = 30.0) -> T:
         """As `Kubelet.until`."""
         return self.kubelet.until(condition, what, within_s)
@@ -143,8 +115,3 @@ def own_subnet() -> str:
     """Return a subnet of the loopback block that other processes hardly have."""
     pid = os.getpid()
     return f"127.{128 + pid % 64}.{pid // 64 % 256}.0/24"
-
-
-def _whole(pod: Manifest) -> dict[str, Any]:
-    metadata = {"namespace": "default", **pod.get("metadata", {})}
-    return {"apiVersion": "v1", "kind": "Pod", **pod, "metadata": metadata}

@@ -22,6 +22,7 @@ from fakecri.kubelet.cgroups import CgroupTree
 from fakecri.kubelet.configuration import Places, Settings, configuration
 from fakecri.kubelet.journal import Journal, KubeletEvent, Line, event_of
 from fakecri.kubelet.machine import Borrowed
+from fakecri.kubelet.manifests import Manifests
 from fakecri.kubelet.metrics import Metrics
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class Kubelet(UntilLeft):
             raise KubeletError(f"{program} is no program")
         self.name = name
         self.places = Places(Path(directory).resolve())
+        self.manifests = Manifests(self.places.manifests)
         self.read_only_port = self.tls_port = 0
         self._ports = [0, 0]
         self._endpoint = endpoint

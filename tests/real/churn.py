@@ -179,24 +179,18 @@ class Churn:
         self.made += 1
         name = f"{self.chance.choice(list(KINDS))}-{self.made}"
         spec = {**KINDS[name.partition("-")[0]], "dnsPolicy": "Default"}
+        grace_s = self.chance.choice([1, 2])
         pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default"},
-            "spec": {**spec, "terminationGracePeriodSeconds": self.chance.choice([1, 2])},
+            "metadata": {"name": name},
+            "spec": {**spec, "terminationGracePeriodSeconds": grace_s},
         }
-        written = self.kubelet.places.manifests / f".{name}.json"
-        written.write_text(json.dumps(pod))
-        written.rename(self._place(name))
+        self.kubelet.manifests.put(pod)
         self.live.append(name)
 
     def remove(self, name: str) -> None:
         """Remove a pod's manifest."""
-        self._place(name).unlink()
+        self.kubelet.manifests.remove(name)
         self.live.remove(name)
-
-    def _place(self, name: str) -> Path:
-        return self.kubelet.places.manifests / f"{name}.json"
 
     def step(self) -> None:
         """Replace a pod, and do something with another."""

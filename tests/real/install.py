@@ -35,6 +35,8 @@ CRI_TOOLS_OLD = "v1.30.0"  # the oldest that is to be had
 CRI_CLIENT_VERSION = "v0.36.0"
 KUBELET_VERSION = "v1.36.3"
 KUBELET_VERSION_OLD = "v1.35.4"
+KUBELETS = {KUBELET_VERSION: "kubelet", KUBELET_VERSION_OLD: "kubelet-old"}
+"""The tools that are kubelets, by the versions of Kubernetes."""
 ETCD_VERSION = "v3.6.8"
 CNI_BIN = Path("/usr/lib/cni")
 POLICY = Path("/usr/sbin/policy-rc.d")

@@ -19,9 +19,8 @@ from docs import list_scenarios
 from fakecri.scenarios import find, names
 from fakecri.scenarios.files import CANNOT_RUN, REPRODUCED, minor_of
 from tests.real import install
-from tests.real.install import KUBELET_VERSION, KUBELET_VERSION_OLD
+from tests.real.install import KUBELET_VERSION, KUBELETS
 
-KUBELETS = {KUBELET_VERSION: "kubelet", KUBELET_VERSION_OLD: "kubelet-old"}
 FIXTURES = list_scenarios.FIXTURES
 LARGEST_BYTES = 300_000
 COMMAND = (sys.executable, "-m", "fakecri", "scenario", "run")

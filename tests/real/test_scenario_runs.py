@@ -16,8 +16,7 @@ import pytest
 from fakecri.core.recording import Recording
 from fakecri.replay.files import read_recording
 from tests.real import install
-from tests.real.install import KUBELET_VERSION
-from tests.real.scenarios import KUBELETS
+from tests.real.install import KUBELET_VERSION, KUBELETS
 from tests.requirements import skip_for
 from tests.server.served import until
 

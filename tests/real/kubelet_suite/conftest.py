@@ -11,15 +11,12 @@ import pytest
 
 from fakecri.kubelet import KubeletNode
 from tests.real import install
-from tests.real.install import KUBELET_VERSION, KUBELET_VERSION_OLD
+from tests.real.install import KUBELETS
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-KUBELETS = {KUBELET_VERSION: "kubelet", KUBELET_VERSION_OLD: "kubelet-old"}
-"""The tools, by the versions of Kubernetes."""
 
 
 @pytest.fixture(scope="package", params=KUBELETS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -150,12 +149,11 @@ def test_an_empty_runtime_in_the_place_of_one_that_was_killed_gets_its_pods(
     program: Path, tmp_path: Path
 ) -> None:
     endpoint = f"unix://{tmp_path}/cri.sock"
-    manifest = {"apiVersion": "v1", "kind": "Pod", **stays("stays")}
     with (
         serving(endpoint, tmp_path) as first,
         Kubelet(program, endpoint, tmp_path / "k") as kubelet,
     ):
-        (kubelet.places.manifests / "stays.json").write_text(json.dumps(manifest))
+        kubelet.manifests.put(stays("stays"))
         kubelet.until(lambda: len(running_ids(endpoint)) == len(BOTH), "containers")
         before = running_ids(endpoint)
         first.send_signal(signal.SIGKILL)
