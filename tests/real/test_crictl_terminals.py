@@ -39,6 +39,12 @@ def shell(stage: Stage, transport: str) -> Iterator[Typist]:
         yield hands
 
 
+def see_size(hands: Typist, size: str) -> None:
+    """Wait until the shell knows its size, which crictl tells while the shell is starting."""
+    hands.type(f"until stty size | grep -x '{size}'; do sleep 0.1; done\r")
+    hands.see(rf"^{size}\r$")
+
+
 def test_a_shell_has_a_prompt_and_echoes(stage: Stage, transport: str) -> None:
     with shell(stage, transport) as hands:
         hands.type("echo $((6 * 7))\r")
@@ -61,11 +67,9 @@ def test_the_end_of_typing_ends_a_shell(stage: Stage, transport: str) -> None:
 
 def test_a_shell_knows_the_size_of_the_window(stage: Stage, transport: str) -> None:
     with shell(stage, transport) as hands:
-        hands.type("stty size\r")
-        hands.see(r"^30 100\r$")
+        see_size(hands, "30 100")
         hands.resize(columns=132, rows=50)
-        hands.type("until stty size | grep -x '50 132'; do sleep 0.1; done\r")
-        hands.see(r"^50 132\r$")
+        see_size(hands, "50 132")
 
 
 def test_a_typing_error_is_corrected(stage: Stage, transport: str) -> None:
@@ -117,8 +121,7 @@ def test_attached_to_a_shell_one_types_into_it(stage: Stage, transport: str) -> 
     with typing(stage, transport, running, verb="attach") as hands:
         hands.type("\r")
         hands.see(PROMPT)
-        hands.type("stty size\r")
-        hands.see(r"^30 100\r$")
+        see_size(hands, "30 100")
         hands.type("exit 3\r")
         assert hands.end()[0] == 0  # which says nothing of the code
     assert pod.wait_for_exit(running)["exitCode"] == 3
