@@ -25,11 +25,12 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 class DiskNode(Node):
     """One file or directory. Its links are never followed here: their targets are a container's."""
 
-    __slots__ = ("kind", "place")
+    __slots__ = ("_view", "kind", "place")
 
-    def __init__(self, place: Path) -> None:
-        """FileNotFoundError where nothing is there."""
+    def __init__(self, place: Path, view: View | None = None) -> None:
+        """`view`: what the path leads through. FileNotFoundError where nothing is there."""
         self.place = place
+        self._view = view  # it lasts as long as somebody has it
         mode = self._status().st_mode
         self.kind = _KINDS.get(stat.S_IFMT(mode), "file")  # type: ignore[misc]  # as the disk says
 
@@ -79,7 +80,7 @@ class DiskNode(Node):
     def find(self, name: str) -> "DiskNode | None":
         """Return what a name leads to."""
         try:
-            return DiskNode(self.place / name)
+            return DiskNode(self.place / name, self._view)
         except FileNotFoundError:
             return None
 
@@ -105,7 +106,7 @@ class DiskNode(Node):
             os.chown(place, made.uid, made.gid, follow_symlinks=False)
         if made.kind != "link":
             place.chmod(made.mode)
-        return DiskNode(place)
+        return DiskNode(place, self._view)
 
     def link(self, name: str, node: Node) -> None:
         """Give it one more name."""
@@ -138,12 +139,11 @@ class DiskNode(Node):
 class DiskView(DiskNode):
     """A directory, as far down as a view of this machine's mounts leads."""
 
-    __slots__ = ("_view",)
+    __slots__ = ()
 
     def __init__(self, view: View, inside: str) -> None:
         """`inside`: a path from where the view begins."""
-        self._view = view  # it lasts as long as somebody has it
-        super().__init__(Path(view.place, inside))
+        super().__init__(Path(view.place, inside), view)
 
     def _status(self) -> os.stat_result:
         return self.place.stat()  # the view itself is a link

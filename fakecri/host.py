@@ -330,6 +330,7 @@ class Host:
         rooms, self._rooms = self._rooms, []
         for room in rooms:
             room.close()
+        self.world.mounted.close()
         driver = self._driver
         if driver is not None and driver is not threading.current_thread():
             driver.join()

@@ -92,15 +92,10 @@ class HostFiles:
             self._others.detach(path)
 
     def close(self) -> None:
-        """Undo what is still mounted on this machine: as a room of a host."""
+        """As `Files.close`."""
         self._real.close()
-
-    def is_thinking(self) -> bool:
-        """Nothing happens here by itself."""
-        return False
-
-    def stir(self) -> None:
-        """Nor does it depend on the pace."""
+        self._disk.close()
+        self._others.close()
 
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """As `Files.keep_time`."""

@@ -121,6 +121,10 @@ class DiskFiles:
     def detach(self, path: str) -> None:
         """As `Files.detach`."""
 
+    def close(self) -> None:
+        """As `Files.close`."""
+        self._views.close()
+
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """As `Files.keep_time`: a disk has a clock of its own."""
 

@@ -82,9 +82,13 @@ class View:
         """A path to it."""
         return f"/proc/self/fd/{self._descriptor}"
 
-    def __del__(self) -> None:
-        """Let go of what was mounted."""
-        os.close(self._descriptor)
+    def close(self) -> None:
+        """Let go of what was mounted; harmless when closed."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = close
 
 
 class Views:
@@ -104,6 +108,11 @@ class Views:
                 return None
             self._views[key] = view
         return view
+
+    def close(self) -> None:
+        """Let go of all that are left."""
+        for each in self._views.values():
+            each.close()
 
 
 def _cloned(directory: str) -> int:

@@ -18,7 +18,6 @@ from fakecri.core.upstream import Upstream
 from fakecri.core.world import Parts, World
 from fakecri.errors import UsageError
 from fakecri.host import Host
-from fakecri.host_mounts import HostFiles
 from fakecri.pace import Manual, Pace
 from fakecri.toolbox import find_toolbox
 from fakecri.version import own_version
@@ -83,18 +82,11 @@ def open_host(  # noqa: PLR0913  # all that can be chosen, by keyword
     _write_header(world, own_version() if record else "", pace=pace.name, rules=list(rules))
     for text in () if upstream or is_replay else profile.rules:
         world.faults.arm(parse_rule(text))
-    return _host(world, pace)
+    return Host(world, pace)
 
 
 def _placed(profile: Profile, image_fs: str) -> Profile:
     return replace(profile, image_fs=image_fs, container_fs="") if image_fs else profile
-
-
-def _host(world: World, pace: Pace) -> Host:
-    host = Host(world, pace)
-    if isinstance(world.mounted, HostFiles):
-        host.add_room(world.mounted)
-    return host
 
 
 def _programs() -> Programs:

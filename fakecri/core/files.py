@@ -75,6 +75,9 @@ class Files(Protocol):
     def detach(self, path: str) -> None:
         """Unmounts what was attached there last."""
 
+    def close(self) -> None:
+        """Lets go of what containers have of it, and undoes their mounts; again is harmless."""
+
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """From now on new files get the times of this clock, where the files have no own."""
 
@@ -164,6 +167,9 @@ class MemoryFiles:
     def view(self, path: str) -> Node:
         """As `Files.view`."""
         return self.node(path)
+
+    def close(self) -> None:
+        """As `Files.close`."""
 
     def keep_time(self, wall_ns: Callable[[], int]) -> None:
         """As `Files.keep_time`."""

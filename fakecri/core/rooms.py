@@ -39,10 +39,7 @@ def take_container(world: World, id_: str) -> None:
 def release_container(world: World, container: Container) -> None:
     """Give back what `take_container` took, and what the container wrote to its layer."""
     if container.system is not None:
-        rootfs = container.system.rootfs
-        rootfs.remove()
-        if not rootfs.is_untouched:
-            world.subtrees.leave(rootfs.mounts)
+        container.system.rootfs.remove()
     world.disk.release(2 * BLOCK_BYTES, 2, account="containers")
 
 

@@ -7,11 +7,13 @@ The script's own mounts end with the namespace; it exits with 0 where all was as
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from fakecri.api import runtime_pb2 as pb
@@ -107,5 +109,46 @@ def gone(home: Path) -> None:
         shared("umount /data/point")
 
 
+def freed(home: Path) -> None:
+    """What a container had of the mounts goes with it at once, and the rest with the node."""
+    for each in ("sub", "point"):
+        (home / each).mkdir()
+    gc.collect()
+    gc.disable()
+    before = descriptors()
+    with node("object", host_mounts=[home]) as opened:
+        opened.pull("busybox")
+        one, two = (Box(opened, name, PRIVATE, str(home)) for name in ("one", "two"))
+        shared = descriptors()
+        mount("-t", "tmpfs", "none", home / "sub")
+        maker = Box(opened, "maker", PRIVATE, str(home))
+        assert descriptors() == shared + 1
+        for box in (one, maker):
+            box("exec 3>> /data/new 4< /data/sub; cd /data/sub && touch x && cat /data/new")
+        opened.remove(maker.id)
+        assert descriptors() == shared
+        opened.remove(one.id)
+        assert two("ls /data/sub") == "x\n"
+        opened.remove(two.id)
+        assert descriptors() == shared - 1
+        mounts = [
+            pb.Mount(host_path=str(home), container_path=place) for place in ("/mnt", "/bin/ls")
+        ]
+        refused = opened.create(two.pod, "top", name="refused", mounts=mounts)
+        with pytest.raises(grpc.RpcError, match="not a directory"):
+            opened.start(refused)
+        assert descriptors() == shared - 1
+        Box(opened, "last", PRIVATE, str(home))
+        assert descriptors() == shared
+    assert descriptors() == before
+    subprocess.run(["umount", home / "sub"], check=True)
+
+
+def descriptors() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 if __name__ == "__main__":
-    {each.__name__: each for each in (later, bound, empty, gone)}[sys.argv[1]](Path(sys.argv[2]))
+    scripts = {each.__name__: each for each in (later, bound, empty, gone, freed)}
+    scripts[sys.argv[1]](Path(sys.argv[2]))

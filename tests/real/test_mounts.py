@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real
 ALONE = ("unshare", "--mount", "--propagation", "private")
 
 
-@pytest.mark.parametrize("script", ["later", "bound", "empty", "gone"])
+@pytest.mark.parametrize("script", ["later", "bound", "empty", "gone", "freed"])
 def test_mounts_are_seen_where_linux_shows_them(script: str, tmp_path: Path) -> None:
     skip_for(namespaces.obstacles())
     before = _copies()

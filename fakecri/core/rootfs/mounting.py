@@ -68,13 +68,13 @@ class SetUp:
         root_bytes = upper.held_bytes
         mounts = Mounts()
         mounts.add(root)
-        for number, row in enumerate(container_mounts(world.profile, container), _FIRST_DEVICE):
-            # The spec leaves out what is empty; to runc that is the root itself.
-            self._mount(mounts, _NOTHING | row, number)
-        self._add_devices(mounts)
-        security = container.config.linux.security_context
-        _cover(mounts, security)
-        root.read_only = security.readonly_rootfs
+        try:
+            self._fill(mounts)
+        except OSError:
+            world.subtrees.leave(mounts)
+            mounts.clear()
+            raise
+        root.read_only = container.config.linux.security_context.readonly_rootfs
         account = Account(world.disk, "layers")
         # The empty layer came with the container; what was made to mount on is new.
         account.take(upper.held_bytes - root_bytes, upper.inodes - 1)
@@ -82,6 +82,14 @@ class SetUp:
         rootfs.count = LayerCount(world.scheduler, upper)
         rootfs.subtrees, rootfs.owner = world.subtrees, container.parent.id
         return mounts
+
+    def _fill(self, mounts: Mounts) -> None:
+        rows = container_mounts(self.world.profile, self.container)
+        for number, row in enumerate(rows, _FIRST_DEVICE):
+            # The spec leaves out what is empty; to runc that is the root itself.
+            self._mount(mounts, _NOTHING | row, number)
+        self._add_devices(mounts)
+        _cover(mounts, self.container.config.linux.security_context)
 
     def _add_devices(self, mounts: Mounts) -> None:
         try:

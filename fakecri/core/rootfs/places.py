@@ -112,6 +112,11 @@ class Mounts:
             if each.path == mount.path:
                 self._by_path[mount.path] = each
 
+    def clear(self) -> None:
+        """Unmount all, and so let go of what only these mounts have open."""
+        self.all.clear()
+        self._by_path.clear()
+
     def find(self, path: str) -> Mount | None:
         """Return what is mounted at a path."""
         return self._by_path.get(path)

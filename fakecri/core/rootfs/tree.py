@@ -102,10 +102,14 @@ class Rootfs:
             self.subtrees.share(self.mounts, mount, how)
 
     def remove(self) -> None:
-        """Give back the room of the writable layer: the container is gone."""
+        """Unmount all, and give back the room of the writable layer: the container is gone."""
         upper = self._upper
         if upper is not None and upper.account is not None:
             upper.account.close()
+        if self._mounts is not None:
+            if self.subtrees is not None:
+                self.subtrees.leave(self._mounts)
+            self._mounts.clear()
 
     @property
     def _upper(self) -> Filesystem | None:
