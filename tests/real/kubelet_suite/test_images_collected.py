@@ -1,7 +1,7 @@
-"""Images that no container is made of go when the disk is full; those in use stay.
+"""Images that no container is made of go when they are old or the disk is full; others stay.
 
-The kubelet collects images every five minutes, which is too long for a test. When space runs out it
-does the same at once: here a threshold says that it always has.
+The kubelet collects images when it starts, and every five minutes from then on, which is too long
+for a test. When space runs out it does so at once: here a threshold says that it always has.
 """
 
 from __future__ import annotations
@@ -26,21 +26,44 @@ FULL = {
     "imageMinimumGCAge": "1s",
 }
 
+OLD_AT_ONCE = {"imageMinimumGCAge": "1ns", "imageMaximumGCAge": "2ns"}
+
+
+def test_images_that_are_unused_for_too_long_are_removed_in_the_first_turn_of_the_kubelets_loop(
+    fresh_node: Callable[..., AbstractContextManager[KubeletNode]],
+) -> None:
+    with fresh_node(settings=OLD_AT_ONCE) as node:
+        unused, used = pulled_and_used(node)
+        node.kubelet.restart()
+        node.until(lambda: unused not in ids(node), "the unused image to go")
+        assert used in ids(node)
+        assert removals(node) == {unused}
+
 
 def test_unused_images_are_removed_by_their_ids_where_space_runs_out(
     fresh_node: Callable[..., AbstractContextManager[KubeletNode]],
 ) -> None:
     with fresh_node(settings=FULL) as node:
-        images = node.cri.image_service
-        unused = images.pull_image(pb.ImageSpec(image="redis:7"))
-        node.put(pod("user", box_named("main")))
-        await_running(node, "user")
+        unused, used = pulled_and_used(node)
         node.until(lambda: unused not in ids(node), "the unused image to go", within_s=60)
-        (container,) = node.cri.runtime_service.list_containers()
-        assert container.image_id in ids(node)
-        removals = node.cri.history.select("RemoveImage", error=False)
-        assert {each.request.image.image for each in removals} == {unused}
+        assert used in ids(node)
+        assert removals(node) == {unused}
         assert node.kubelet.phase("user") == "Running"  # a static pod is never evicted
+
+
+def pulled_and_used(node: KubeletNode) -> tuple[str, str]:
+    """Return the ids of an image that nobody uses, and of one that a running container does."""
+    unused = node.cri.image_service.pull_image(pb.ImageSpec(image="redis:7"))
+    node.put(pod("user", box_named("main")))
+    await_running(node, "user")
+    (container,) = node.cri.runtime_service.list_containers()
+    return unused, container.image_id
+
+
+def removals(node: KubeletNode) -> set[str]:
+    """Return what the kubelet has removed."""
+    calls = node.cri.history.select("RemoveImage", error=False)
+    return {each.request.image.image for each in calls}
 
 
 def ids(node: KubeletNode) -> set[str]:
