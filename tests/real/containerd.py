@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
     from tests.real.oci import OciImage
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 90.0
+GUARD_TIMEOUT_S = 300.0
+"""For all that the guard does at the end, each of which has the time to stop."""
 TOOLS = ("crictl", "containerd", "runc", "cni-plugins", "busybox", "ip")
 VERSION = "1.6"
 CGROUPS = Path("/sys/fs/cgroup")
@@ -133,7 +135,7 @@ def mortal_containerd(
         finally:
             if process.stdin is not None:
                 process.stdin.close()
-            status = process.wait(STOP_TIMEOUT_S)
+            status = process.wait(GUARD_TIMEOUT_S)
     assert status == 0, f"the guard of containerd ended with {status}"
 
 
@@ -204,7 +206,8 @@ def _write_configuration(home: Path, registry_address: str) -> None:
 
 
 def _network(home: Path) -> dict[str, object]:
-    ranges = [[{"subnet": f"10.213.{os.getpid() % 256}.0/24"}]]
+    pid = os.getpid()  # of others there may be several at the same time
+    ranges = [[{"subnet": f"10.{192 + pid // 256 % 32}.{pid % 256}.0/24"}]]
     bridge = {
         "type": "bridge",
         "bridge": _bridge(home),
@@ -265,14 +268,24 @@ def _clear_away(home: Path, server: subprocess.Popen[bytes]) -> None:
     subprocess.run(["ip", "link", "delete", _bridge(home)], check=False, capture_output=True)
     for result in Path("/var/lib/cni/results").glob(f"{_bridge(home)}-*"):
         result.unlink()
-    _remove_cgroups(home)
+    until(lambda: _have_gone(_cgroups(home)), "the end of all cgroups", STOP_TIMEOUT_S)
     shutil.rmtree(home)
 
 
-def _remove_cgroups(home: Path) -> None:
-    for top in [CGROUPS / home.name, *CGROUPS.glob(f"*/{home.name}")]:
-        for directory, _, _ in os.walk(top, topdown=False):
-            Path(directory).rmdir()
+def _cgroups(home: Path) -> list[Path]:
+    """Its cgroups, those within others first."""
+    tops = [CGROUPS / home.name, *CGROUPS.glob(f"*/{home.name}")]
+    return [Path(each) for top in tops for each, _, _ in os.walk(top, topdown=False)]
+
+
+def _have_gone(cgroups: Sequence[Path]) -> bool:
+    """Remove them; a process that is no more to be seen may still be in one for a moment."""
+    try:
+        for each in cgroups:
+            each.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 def _reap(server: subprocess.Popen[bytes]) -> None:
@@ -307,7 +320,10 @@ def _belongs(process: Path, home: Path) -> bool:
         if command.startswith((b"/usr/bin/containerd", b"containerd")):
             return os.fsencode(home) in command
         inside = (process / "ns" / "mnt").readlink() != Path("/proc/self/ns/mnt").readlink()
-        return inside and str(home) in (process / "mountinfo").read_text()
+        mounts = (process / "mountinfo").read_text().splitlines()
+        # Others have copies of the mounts here, if they took a namespace of their own meanwhile.
+        roots = [mount for mount in mounts if mount.split()[4] == "/"]
+        return inside and any(str(home) in root for root in roots)
     except OSError:  # it has just ended
         return False
 
