@@ -92,6 +92,7 @@ class Driver:
             if act is not None:
                 self._wait_until(record.v)
                 act(self, record)
+                self._put_off(record.v)
         for going in list(self._going.values()):
             self._hang_up(going, CancelledError.by_client())
         self._driven.notes += self._left_out()
@@ -113,9 +114,16 @@ class Driver:
             with self._host.turn() as world:
                 world.scheduler.advance_to(self._start_ns + v)
         elif self._speed is not None:
-            with self._host.turn() as world:
-                rest_ns = self._start_ns + round(v / self._speed) - world.scheduler.now_ns
-            self._host.wait_for(lambda: False, max(0, rest_ns))
+            self._host.wait_for(lambda: False, max(0, -self._late_ns(v, self._speed)))
+
+    def _put_off(self, v: int) -> None:
+        """Let what comes later come as much later as this took longer than it did."""
+        if self._host.pace.real and self._speed is not None:
+            self._start_ns += max(0, self._late_ns(v, self._speed))
+
+    def _late_ns(self, v: int, speed: float) -> int:
+        with self._host.turn() as world:
+            return world.scheduler.now_ns - self._start_ns - round(v / speed)
 
     # Lines.
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fakecri import CRI, UsageError
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.recording import Recording
+from fakecri.core.scheduler import SECOND_NS
 from fakecri.pace import Pace, Rate
 from fakecri.proxy import Proxy
 from fakecri.replay import Choices, Driven, Replay, compare, drive
@@ -126,6 +127,19 @@ def test_time_may_pass_as_it_did(tmp_path: Path) -> None:
     recording = recording_of(script)
     again, _ = far_away(recording, tmp_path, Rate(1000), speed=1000)
     assert compare(recording, again).differences == []
+
+
+def test_as_much_time_passes_after_a_call_that_takes_longer_than_it_did() -> None:
+    def script(node: Node) -> None:
+        node.pull()
+        node.cri.advance(60)
+        node.runtime.Version(pb.VersionRequest())
+
+    record = io.StringIO()
+    with CRI(record=record, pace=Rate(1000), rules="PullImage = 1* delay(600s)") as cri:
+        drive(recording_of(script), cri.host, speed=1)
+    pull, version = parse(record.getvalue()).calls
+    assert version.began_ns - (pull.ended_ns or 0) >= 60 * SECOND_NS
 
 
 def test_what_a_runtime_answers_is_taken_up(tmp_path: Path) -> None:
