@@ -29,7 +29,7 @@ from tests.requirements import skip_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-STOP_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 60
 THROUGH_PROXY = os.environ.get("FAKECRI_THROUGH_PROXY") == "1"
 """Whether a proxy stands before both, which nothing must show."""
 

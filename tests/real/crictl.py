@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-RUN_TIMEOUT_S = 60
+RUN_TIMEOUT_S = 300
 FATAL = re.compile(r'level=fatal msg=(".*")$', re.MULTILINE)
 CLEAR_SCREEN = "\x1b[2J\x1b[H"
 
@@ -54,7 +54,7 @@ class Crictl:
     """crictl bound to one runtime by a configuration file."""
 
     def __init__(self, program: Path, configuration: Path, endpoint: str) -> None:
-        configuration.write_text(f"runtime-endpoint: {endpoint}\ntimeout: 15\n")
+        configuration.write_text(f"runtime-endpoint: {endpoint}\ntimeout: 60\n")
         self.command = [str(program), "--config", str(configuration)]
 
     def run(self, *arguments: str) -> Answer:

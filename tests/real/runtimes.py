@@ -22,7 +22,7 @@ FAKE = "fakecri"
 OLD_FAKE = "fakecri as containerd-1.6"
 """What it plays is the version that the real one has."""
 REAL = "containerd"
-WAIT_TIMEOUT_S = 20.0
+WAIT_TIMEOUT_S = 60.0
 
 # The real one here is containerd 1.6; the fake is modelled on its main branch, before 2.4.
 ABSENT_IN_REAL = {

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import tarfile
+from contextlib import contextmanager
+from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from tests.real.runtimes import FAKE
+from tests.real.runtimes import FAKE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.real.crictl import Crictl
     from tests.real.runtimes import Pod, Runtime, Stage
 
 pytestmark = pytest.mark.real
@@ -26,15 +29,14 @@ def test_events_tell_the_life_of_a_pod_and_its_container(stage: Stage) -> None:
     if _refuses_events(stage.runtime):
         return
     crictl = stage.runtime.crictl
-    with crictl.started("events") as process:
-        events = _events(process.stdout)
-        _until_subscribed(stage, events)
+    with _listening(crictl) as events:
+        events.wait_until_subscribed(stage)
         pod = stage.pod()
         container = pod.start("main", "sleep", "300")
         crictl.ok("stop", container)
         crictl.ok("rm", container)
         crictl.ok("rmp", "--force", pod.id)
-        told = _until_deleted(events, pod)
+        told = events.of(pod)
     assert [(event["containerEventType"], event["containerId"]) for event in told] == [
         (CREATED, pod.id),
         (STARTED, pod.id),
@@ -53,13 +55,12 @@ def test_events_carry_the_status_of_the_pod_and_its_containers(stage: Stage) -> 
     if _refuses_events(stage.runtime):
         return
     crictl = stage.runtime.crictl
-    with crictl.started("events", "--output", "json") as process:
-        events = _events(process.stdout)
-        _until_subscribed(stage, events)
+    with _listening(crictl, "--output", "json") as events:
+        events.wait_until_subscribed(stage)
         pod = stage.pod()
         container = pod.finish("main", "false")
         crictl.ok("rmp", "--force", pod.id)
-        told = _until_deleted(events, pod)
+        told = events.of(pod)
     by_kind = {(event["containerId"], event["containerEventType"]): event for event in told}
     for event in told:
         assert event["podSandboxStatus"]["metadata"] == pod.config["metadata"]
@@ -105,30 +106,44 @@ def _refuses_events(runtime: Runtime) -> bool:
     return runtime.refuses("GetContainerEvents", runtime.crictl.run("events"))
 
 
-def _events(stream: IO[str] | None) -> Iterator[dict[str, Any]]:
-    """The events as crictl prints them, one indented JSON object after the other."""
-    text = ""
-    for line in stream or ():
-        text += line
-        if line == "}\n":
-            yield json.loads(text)
-            text = ""
+@contextmanager
+def _listening(crictl: Crictl, *options: str) -> Iterator[_Events]:
+    events = _Events()
+    with crictl.started("events", *options) as process:
+        assert process.stdout is not None
+        reader = Thread(target=events.read, args=(process.stdout,))
+        reader.start()
+        try:
+            yield events
+        finally:
+            process.kill()
+            reader.join()
 
 
-def _until_subscribed(stage: Stage, events: Iterator[dict[str, Any]]) -> None:
-    """Makes pods until one is told of; from then on nothing is missed."""
-    first = stage.pod()
-    for event in events:
-        if event["containerId"] == first.id and event["containerEventType"] == STARTED:
-            return
-    raise AssertionError("crictl events ended without a word of the first pod")
+class _Events:
+    """What crictl has told of so far, an indented JSON object each."""
 
+    def __init__(self) -> None:
+        self._told: list[dict[str, Any]] = []
 
-def _until_deleted(events: Iterator[dict[str, Any]], pod: Pod) -> list[dict[str, Any]]:
-    told = []
-    for event in events:
-        if event["podSandboxStatus"]["id"] == pod.id:
-            told.append(event)
-        if (event["containerId"], event["containerEventType"]) == (pod.id, DELETED):
-            break
-    return told
+    def read(self, stream: IO[str]) -> None:
+        """Listen to the end."""
+        text = ""
+        for line in stream:
+            text += line
+            if line == "}\n":
+                self._told.append(json.loads(text))
+                text = ""
+
+    def wait_until_subscribed(self, stage: Stage) -> None:
+        """Make pods until one is told of; from then on nothing is missed."""
+        until(lambda: STARTED in self._kinds(stage.pod()), "a word of a pod")
+
+    def of(self, pod: Pod) -> list[dict[str, Any]]:
+        """Wait until a pod is gone; return what was told of it and its containers."""
+        until(lambda: DELETED in self._kinds(pod), "the last of the pod")
+        return [event for event in self._told if event["podSandboxStatus"]["id"] == pod.id]
+
+    def _kinds(self, pod: Pod) -> set[str]:
+        told = tuple(self._told)
+        return {each["containerEventType"] for each in told if each["containerId"] == pod.id}

@@ -72,8 +72,8 @@ def test_exec_of_a_failing_command_tells_its_code_and_its_errors(stage: Stage) -
 def test_exec_beyond_its_timeout_is_killed(stage: Stage) -> None:
     running = stage.pod().start("main", "sleep", "300")
     before = time.monotonic()
-    answer = stage.runtime.crictl.run("exec", "--sync", "--timeout", "1", running, "sleep", "30")
-    assert 1 <= time.monotonic() - before < 15
+    answer = stage.runtime.crictl.run("exec", "--sync", "--timeout", "1", running, "sleep", "3600")
+    assert time.monotonic() - before >= 1
     assert answer.status == 1
     assert (
         "code = DeadlineExceeded desc = failed to exec in container: "
@@ -81,7 +81,7 @@ def test_exec_beyond_its_timeout_is_killed(stage: Stage) -> None:
     ) in answer.err
     assert answer.error == (
         f"execing command in container {running} synchronously: "
-        'command timed out: "sleep 30" timed out after 1s'
+        'command timed out: "sleep 3600" timed out after 1s'
     )
 
 

@@ -41,11 +41,12 @@ PLACE = Difference(
 
 
 def web_server(pod: Pod, *ports: int) -> str:
-    """A container that serves its host name on each of the ports."""
+    """A container that serves its host name on each of the ports, and does by now."""
     serving = "".join(f"httpd -p {port} -h /www; " for port in ports)
     script = f"mkdir /www; hostname > /www/index.html; {serving} sleep 300"
     made = pod.start("web", "sh", "-c", script)
-    pod.crictl.ok("exec", "--sync", made, "sh", "-c", "until wget -qO- localhost; do :; done")
+    reached = "".join(f"until wget -qO- localhost:{port}; do :; done; " for port in ports)
+    pod.crictl.ok("exec", "--sync", made, "sh", "-c", reached)
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.real.runtimes import BUSYBOX, Difference, Pod, Runtime, Stage, instant
+from tests.real.runtimes import BUSYBOX, Difference, Pod, Runtime, Stage, instant, until
 
 if TYPE_CHECKING:
     from tests.real.crictl import Crictl
@@ -151,15 +151,18 @@ def test_stop_without_a_timeout_kills_at_once(stage: Stage) -> None:
 def test_stop_with_a_timeout_asks_first(stage: Stage) -> None:
     pod = stage.pod()
     running = pod.start("main", "sleep", "300")
-    stage.runtime.crictl.ok("stop", "--timeout", "10", running)
+    stage.runtime.crictl.ok("stop", "--timeout", "60", running)
     assert pod.status(running)["exitCode"] == 143
 
 
 def test_stop_waits_for_the_first_process_of_a_namespace_and_kills_it(stage: Stage) -> None:
     pod = stage.pod(linux={"cgroup_parent": stage.runtime.cgroup_parent} | OWN_PIDS)
     running = pod.start("main", "sleep", "300", linux=OWN_PIDS)
+    crictl = stage.runtime.crictl
+    # What runc makes of itself before it is the program hears the signal.
+    until(lambda: "sleep 300" in crictl.ok("exec", "--sync", running, "ps").out, "the program")
     before = time.monotonic()
-    stage.runtime.crictl.ok("stop", "--timeout", "1", running)
+    crictl.ok("stop", "--timeout", "1", running)
     assert time.monotonic() - before >= 1
     assert pod.status(running)["exitCode"] == 137
 

@@ -20,7 +20,7 @@ RECORD = re.compile(
     r"(?P<tag>[FP]) (?P<content>.*)"
 )
 LINES = ["NAME=first", "NAME2=second", "NAME3=third"]
-FOLLOW_TIMEOUT_S = 20
+FOLLOW_TIMEOUT_S = 60
 
 
 def test_logs_prints_what_the_container_printed(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.real.runtimes import until
 from tests.real.terminals import typist
 from tests.real.transports import over_each_transport
 
@@ -37,6 +38,12 @@ def shell(stage: Stage, transport: str) -> Iterator[Typist]:
     with typing(stage, transport, running, "sh") as hands:
         hands.see(PROMPT)
         yield hands
+
+
+def wait_for_process(stage: Stage, container: str, command: str) -> None:
+    """Wait until a command that was asked for is what a process runs."""
+    ps = ("exec", "--sync", container, "ps")
+    until(lambda: f" {command}\n" in stage.runtime.crictl.ok(*ps).out, command)
 
 
 def see_size(hands: Typist, size: str) -> None:
@@ -79,9 +86,11 @@ def test_a_typing_error_is_corrected(stage: Stage, transport: str) -> None:
 
 
 def test_control_c_interrupts_a_command_and_not_the_shell(stage: Stage, transport: str) -> None:
-    with shell(stage, transport) as hands:
-        hands.type("echo begun; sleep 4321\r")
-        hands.see(r"^begun\r$")
+    running = stage.pod().start("main", "sleep", "300")
+    with typing(stage, transport, running, "sh") as hands:
+        hands.see(PROMPT)
+        hands.type("sleep 4321\r")
+        wait_for_process(stage, running, "sleep 4321")  # a shell loses a ^C that comes before
         hands.type(CTRL_C)
         hands.see(PROMPT)
         hands.type("echo status $?\r")
@@ -107,6 +116,7 @@ def test_a_command_reads_whole_lines(stage: Stage, transport: str) -> None:
 def test_control_c_ends_a_command(stage: Stage, transport: str) -> None:
     running = stage.pod().start("main", "sleep", "300")
     with typing(stage, transport, running, "cat") as hands:
+        wait_for_process(stage, running, "cat")
         hands.type("begun\r")
         hands.see(r"^begun\r\nbegun\r$")
         hands.type(CTRL_C)
