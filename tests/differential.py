@@ -24,8 +24,8 @@ FOLDER = Path(__file__).parents[1] / "fixtures" / "differential"
 RECORDED = FOLDER / "containerd-1.6-busybox-1.35.json"
 
 _LONG = 200
-_EXEC_TIMEOUT_S = 20
-_PATIENCE = 200
+_EXEC_TIMEOUT_S = 60
+_PATIENCE = 600
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SOURCE = Path(__file__).parent / "go" / "nriplugin"
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 def build(directory: Path) -> Path:

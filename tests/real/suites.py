@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-RUN_TIMEOUT_S = 300
+RUN_TIMEOUT_S = 900
 LATER = "critest-later"
 VERDICTS = {"passed": "pass", "skipped": "skip"}
 """The states of a spec that are not worse than to fail."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-RACES = 3
+RACES = 10
 """How often a case may be played again on a real machine, where a shell races with its children:
 ash says nothing of a job that has ended before it waits for it."""
 ANEW = os.environ.get("FAKECRI_RECORD_DIFFERENTIAL") == "1"

@@ -36,9 +36,10 @@ class Grpcurl:
 
     def run(self, *words: str, data: Any = None) -> subprocess.CompletedProcess[str]:
         """Whatever comes of it. `data` is the request of a call."""
-        options = [] if data is None else ["-d", json.dumps(data)]
+        options = ["-plaintext", "-connect-timeout", str(PATIENCE_S)]
+        options += [] if data is None else ["-d", json.dumps(data)]
         return subprocess.run(
-            [self._program, "-plaintext", *options, self._endpoint, *words],
+            [self._program, *options, self._endpoint, *words],
             check=False,
             capture_output=True,
             text=True,

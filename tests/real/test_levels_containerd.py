@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 READ_ONLY = ("Version", "Status", "ListContainers", "ListPodSandbox", "ListImages", "ImageFsInfo")
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from fakecri import CRI
 from fakecri.api import runtime_pb2 as pb
+from fakecri.core.scheduler import SECOND_NS
 from tests.real import install
-from tests.real.nri_plugins import GoPlugin, build
+from tests.real.nri_plugins import PATIENCE_S, GoPlugin, build
 from tests.requirements import skip_for
 from tests.server.served import until
 from tests.support import Node, raises_status
@@ -58,7 +59,9 @@ def served(request: pytest.FixtureRequest, program: Path) -> Iterator[Served]:
     ):
         node = Node(cri, cri.runtime, cri.images, "object")
         node.pull()
-        yield Served(node, program, Path(directory, "nri.sock"))
+        served = Served(node, program, Path(directory, "nri.sock"))
+        served.wait_for_plugins(PATIENCE_S)
+        yield served
 
 
 class Served:
@@ -74,6 +77,12 @@ class Served:
         """Have a plugin connected while the context lasts."""
         with GoPlugin(self.program, self.socket, **options) as plugin:
             yield plugin
+
+    def wait_for_plugins(self, seconds: int) -> None:
+        """Say how long they may take to register, and to answer each time."""
+        with self.node.cri.host.turn() as world:
+            world.nri.registration_timeout_ns = seconds * SECOND_NS
+            world.nri.request_timeout_ns = seconds * SECOND_NS
 
     @property
     def names(self) -> list[str]:
@@ -165,6 +174,7 @@ def test_its_error_is_that_of_the_call_and_leaves_nothing(
 
 def test_one_that_hangs_over_its_time_is_left_behind(served: Served) -> None:
     with served.plugged(hang="RunPodSandbox") as plugin:
+        served.wait_for_plugins(2)
         assert served.node.run_sandbox()
         assert served.names == []
         plugin.wait_for("closed")

@@ -11,7 +11,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
@@ -32,7 +32,7 @@ from tests.session import IMAGE, Session
 from tests.support import raises_status
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.real
 
@@ -56,11 +56,23 @@ def recorded_session(server: Address, directory: Path) -> str:
         Proxy(server.endpoint, record=record) as proxy,
         proxy.serve(f"{directory}/cri.sock") as served,
         connect(served.endpoint) as channel,
+        connect(server.endpoint) as unseen,
     ):
         stubs = runtime_stub(channel), image_stub(channel)
-        Session(*stubs, time.sleep, logs, server.cgroup_parent).play()
+        Session(*stubs, settling(unseen), logs, server.cgroup_parent).play()
     text = record.getvalue().replace(logs, "/var/log/session").replace(home, "/run/session")
     return text.replace(server.cgroup_parent, "/session")
+
+
+def settling(channel: Any) -> Callable[[float], None]:
+    """Return what lets pass as much time as containers take that end by themselves."""
+    running = pb.ContainerFilter(state=pb.ContainerStateValue(state=pb.CONTAINER_RUNNING))
+
+    def is_alone() -> bool:
+        request = pb.ListContainersRequest(filter=running)
+        return len(runtime_stub(channel).ListContainers(request).containers) == 1
+
+    return lambda _: until(is_alone, "the end of all containers but one")
 
 
 @pytest.fixture
@@ -159,7 +171,7 @@ def test_a_runtime_that_is_killed_says_the_same_through_a_proxy(
         session.run("StartContainer", container_id=container)
         with ThreadPoolExecutor() as pool:
             execs = [
-                pool.submit(each.fails, "exec", "--sync", container, "sleep", "30")
+                pool.submit(each.fails, "exec", "--sync", container, "sleep", "600")
                 for each in clients
             ]
             until(lambda: _running(session, container) == len(clients), "both commands")
@@ -177,7 +189,7 @@ def test_a_runtime_that_is_killed_says_the_same_through_a_proxy(
 def _running(session: Session, container: str) -> int:
     """Return how many commands sleep in a container beside itself."""
     shown = session.run("ExecSync", container_id=container, cmd=["ps"])
-    return int(shown.stdout.count(b"sleep 30\n")) if shown else 0
+    return int(shown.stdout.count(b"sleep 600\n")) if shown else 0
 
 
 def _dialled(error: str) -> str:

@@ -90,11 +90,11 @@ def _look_at_containers(node: Node, sandbox: str, ids: dict[str, str]) -> None:
 
 
 def _execute(node: Node, container: str) -> None:
-    for command in (
-        ["echo", "hello"],
-        ["sh", "-c", "echo $WHO; hostname; exit 7"],
-        ["nosuch"],
-        ["sleep", "100"],
+    for command, timeout_s in (
+        (["echo", "hello"], 60),
+        (["sh", "-c", "echo $WHO; hostname; exit 7"], 60),
+        (["nosuch"], 60),
+        (["sleep", "100"], 1),
     ):
-        request = pb.ExecSyncRequest(container_id=container, cmd=command, timeout=1)
+        request = pb.ExecSyncRequest(container_id=container, cmd=command, timeout=timeout_s)
         _try(partial(node.runtime.ExecSync, request))
