@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import pytest
@@ -33,17 +34,20 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     published.protoc(source, f"--descriptor_set_out={directory}/api.binpb")
     shutil.copytree(CLIENT, directory, dirs_exist_ok=True)
     places = {"CRI_DESCRIPTORS": f"{directory}/api.binpb", "CARGO_TARGET_DIR": str(TARGET)}
-    done = subprocess.run(
-        [str(install.find("cargo").path), "build", "--quiet"],
-        check=False,
-        cwd=directory,
-        env=os.environ | places,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == 0, done.stderr
-    return TARGET / "debug" / "fakecri-client"
+    TARGET.mkdir(parents=True, exist_ok=True)
+    with (TARGET / "lock").open("w") as lock:  # another run builds its own there
+        flock(lock, LOCK_EX)
+        done = subprocess.run(
+            [str(install.find("cargo").path), "build", "--quiet"],
+            check=False,
+            cwd=directory,
+            env=os.environ | places,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, done.stderr
+        return Path(shutil.copy(TARGET / "debug" / "fakecri-client", directory))
 
 
 @pytest.mark.parametrize("level", ["", "1.36", "1.24"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.real import namespaces
 from tests.requirements import skip_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.real
 
@@ -20,17 +23,16 @@ ALONE = ("unshare", "--mount", "--propagation", "private")
 @pytest.mark.parametrize("script", ["later", "bound", "empty", "gone", "freed"])
 def test_mounts_are_seen_where_linux_shows_them(script: str, tmp_path: Path) -> None:
     skip_for(namespaces.obstacles())
-    before = _copies()
+    scratch, home = tmp_path / "scratch", tmp_path / "home"
+    scratch.mkdir()
+    home.mkdir()
     done = subprocess.run(
-        [*ALONE, sys.executable, "-m", "tests.real.mount_scripts", script, tmp_path],
+        [*ALONE, sys.executable, "-m", "tests.real.mount_scripts", script, home],
         check=False,
         capture_output=True,
         text=True,
+        env=os.environ | {"TMPDIR": str(scratch)},
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert _copies() == before
-
-
-def _copies() -> set[str]:
-    return {each.name for each in Path(tempfile.gettempdir()).glob("fakecri-mount-*")}
+    assert list(scratch.iterdir()) == []
