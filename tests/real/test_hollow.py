@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -18,8 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from fakecri import machine_mounts
-from fakecri.kubelet.machine import LINKS
+from fakecri.kubelet.machine import LINKS, SYSCTLS, Ledger
 from tests.real import install
 from tests.requirements import skip_for
 
@@ -29,7 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 PATIENCE_S = 60
-PANIC = Path("/proc/sys/kernel/panic")
+PROC_SYS = Path("/proc/sys")
+PANIC = "kernel/panic"
 OURS = "11"
 """Seconds that no kubelet waits after a panic, but 10."""
 POD = {
@@ -50,13 +50,67 @@ POD = {
 
 
 @dataclass
+class Machine:
+    """Mounts and sysctls that nobody else on the real machine has."""
+
+    holder: subprocess.Popen[str]
+    """Who keeps the mounts when all others have ended."""
+    sysctls: Path
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """The words before a command that run it there."""
+        return ("nsenter", "--target", str(self.holder.pid), "--mount", "--")
+
+    def panic(self) -> str:
+        """What the sysctl is."""
+        return (self.sysctls / PANIC).read_text().strip()
+
+    def mounts_below(self, directory: Path) -> list[str]:
+        """What is mounted below a directory."""
+        table = Path(f"/proc/{self.holder.pid}/mountinfo").read_text().splitlines()
+        return [row for row in table if row.split()[4].startswith(f"{directory}/")]
+
+
+@contextmanager
+def machine(sysctls: Path) -> Iterator[Machine]:
+    """Copy the sysctls that a kubelet sets into a directory; put them in place, for who is inside.
+
+    The one that is no copy, how many may watch files, is shared with all kubelets of the machine.
+    """
+    for name in SYSCTLS:
+        (sysctls / name).parent.mkdir(parents=True, exist_ok=True)
+        (sysctls / name).write_text((PROC_SYS / name).read_text())
+    (sysctls / PANIC).write_text(OURS)
+    mounts = [f"mount --bind {sysctls / name} {PROC_SYS / name}" for name in SYSCTLS]
+    stay = " && ".join([*mounts, "echo made", "exec cat"])
+    shared = Ledger()
+    shared.enter()
+    try:
+        with subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", stay],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            try:
+                assert holder.stdout.readline() == "made\n"
+                yield Machine(holder, sysctls)
+            finally:
+                holder.stdin.close()
+    finally:
+        shared.leave()
+
+
+@dataclass
 class Nodes:
     """A process of `fakecri node`."""
 
     process: subprocess.Popen[str]
     directory: Path
-    others: list[str]
-    """The kubelets that were there before."""
+    machine: Machine
     panic: str
     """What the sysctl was while they lived."""
 
@@ -69,14 +123,17 @@ class Nodes:
         """The pod of a node, as its kubelet has it; {} while it has none."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is self-signed
-        with urlopen(f"https://127.0.0.1:{node['tls_port']}/pods", context=context) as answer:
+        address = f"https://127.0.0.1:{node['tls_port']}/pods"
+        with urlopen(address, timeout=PATIENCE_S, context=context) as answer:
             pods: list[dict[str, Any]] = json.load(answer)["items"] or [{}]
         return pods[0]
 
     def is_ready(self, node: dict[str, Any]) -> bool:
         """Whether the pod of a node runs, and its probe has passed."""
-        statuses = self.pod(node).get("status", {}).get("containerStatuses") or [{}]
-        return bool(statuses[0].get("ready"))
+        with suppress(OSError):  # its kubelet may be about to come back
+            statuses = self.pod(node).get("status", {}).get("containerStatuses") or [{}]
+            return bool(statuses[0].get("ready"))
+        return False
 
     def end(self) -> int:
         """Tell it to end; its exit status."""
@@ -98,19 +155,19 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     command = [sys.executable, "-m", "fakecri", "node", *programs, *where, *chosen]
     # Who else has kubelets on this machine notes it elsewhere.
     apart = os.environ | {"TMPDIR": str(home)}
-    before, others = PANIC.read_text(), kubelets()
-    PANIC.write_text(OURS)
-    try:
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=apart, text=True) as process:
-            try:
-                assert process.stdout is not None
-                said = [process.stdout.readline() for _ in range(5)]
-                assert said[-1].startswith("3 nodes are ready: ")
-                yield Nodes(process, home / "nodes", others, PANIC.read_text().strip())
-            finally:
-                process.terminate()
-    finally:
-        PANIC.write_text(before)
+    with (
+        machine(home / "sysctls") as inside,
+        subprocess.Popen(
+            [*inside.inside, *command], stdout=subprocess.PIPE, env=apart, text=True
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            said = [process.stdout.readline() for _ in range(5)]
+            assert said[-1].startswith("3 nodes are ready: ")
+            yield Nodes(process, home / "nodes", inside, inside.panic())
+        finally:
+            process.terminate()
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -144,20 +201,18 @@ def test_a_kubelet_that_is_killed_comes_back_to_its_pod(nodes: Nodes) -> None:
 
 def test_nothing_is_left_of_them(nodes: Nodes) -> None:
     below = f"{nodes.directory}/"
-    assert [each for each in machine_mounts.mount_points() if each.path.startswith(below)]
+    assert nodes.machine.mounts_below(nodes.directory)
     assert [each for each in kubelets() if below in each]
+    until(lambda: any(each.startswith(below) for each in links()), "links to logs")
     assert nodes.end() == 0
-    assert not [each for each in machine_mounts.mount_points() if each.path.startswith(below)]
+    assert nodes.machine.mounts_below(nodes.directory) == []
     assert not [each for each in kubelets() if below in each]
     assert not [each for each in links() if each.startswith(below)]
 
 
 def test_sysctls_are_as_they_were(nodes: Nodes) -> None:
     nodes.end()
-    after = PANIC.read_text().strip()
-    # One that comes at the same time sets it, too.
-    skip_for([] if kubelets() == nodes.others else ["another kubelet has come or gone meanwhile"])
-    assert (nodes.panic, after) == ("10", OURS)
+    assert (nodes.panic, nodes.machine.panic()) == ("10", OURS)
 
 
 def links() -> list[str]:
