@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from fakecri.core.history import History
+from fakecri.core.history.about import PastCall
 from fakecri.core.recorded import Record
 from fakecri.core.recording import Recording
 
@@ -34,6 +36,21 @@ def most_at_once(recording: Recording, state: str) -> Counter[str]:
         now[name] += (record.facts["to"] == state) - (record.facts["from"] == state)
         most[name] = max(most[name], now[name])
     return most
+
+
+def strike(recording: Recording, text: str) -> Record:
+    """Return the state fault whose line ends so."""
+    (found,) = (
+        each
+        for each in recording.records
+        if each.kind == "state" and str(each.facts["fault"]).endswith(text)
+    )
+    return found
+
+
+def starts(history: History, first: int, last: int) -> list[PastCall]:
+    """Return calls that a kubelet makes at its start alone, between two places in the order."""
+    return [call for call in history.select("RuntimeConfig") if first < call.n < last]
 
 
 def last_s(recording: Recording, kind: str) -> float:

@@ -1,4 +1,4 @@
-"""Bugs of a real kubelet, seen in recordings of it: images, stops, garbage, data, logs and limits.
+"""Bugs of a real kubelet, in recordings of it: images, stops, probes, data, logs and limits.
 
 `python -m tests.real.scenarios --record ID` makes a recording anew.
 """
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from fakecri.core.history.about import PastCall
 from fakecri.core.states import ContainerState
-from tests.scenarios.oracles import most_at_once, moves, recorded
+from tests.scenarios.oracles import last_s, most_at_once, moves, recorded, starts, strike
 
 
 def last(calls: list[PastCall]) -> PastCall:
@@ -106,6 +106,68 @@ def test_the_image_of_a_running_container_is_removed_where_its_id_is_not_told() 
     assert shown.image_ref != removal.request.image.image
 
 
+def test_an_image_that_is_in_use_is_tried_to_be_removed_at_each_round() -> None:
+    history = recorded("image-in-use-refused").history
+    refused = history.count("RemoveImage", error="*in use*", at_least=3)
+    assert len({call.request.image.image for call in refused}) == 1
+    gaps_s = [(then.began_ns - first.began_ns) / 1e9 for first, then in pairwise(refused)]
+    assert max(gaps_s) < 15
+
+
+def test_what_cannot_be_killed_is_stopped_again_and_again_and_its_successor_waits() -> None:
+    recording = recorded("unkillable")
+    history = recording.history
+    history.count("StopContainer", error="*context deadline exceeded", at_least=3)
+    (_, second) = history.count("RunPodSandbox", exactly=2)
+    killable = strike(recording, " killable")
+    assert second.n > killable.n
+    assert killable.v - strike(recording, "unkillable").v > 30e9
+    assert most_at_once(recording, "RUNNING") == {"web-node/app": 1, "web-node": 0}
+
+
+def test_probes_that_the_runtime_fails_never_end_in_a_restart() -> None:
+    history = recorded("probe-runtime-error").history
+    failed = history.count("ExecSync", error="exec failed", at_least=20)
+    stopped = [call.n for call in history.select("StopContainer")]
+    assert stopped[0] < failed[0].n
+    assert not [n for n in stopped if failed[0].n < n < failed[-1].n]
+    told = history.select("ExecSync", error=False)
+    assert all(call.response.exit_code == 1 for call in told)
+
+
+def test_a_slow_runtime_has_a_container_restarted_whose_probe_never_fails() -> None:
+    recording = recorded("probe-slow-runtime")
+    history = recording.history
+    late = history.count("ExecSync", error="context deadline exceeded", exactly=2)
+    assert {call.response.exit_code for call in history.select("ExecSync", error=False)} == {0}
+    (stopped,) = history.count("StopContainer", exactly=1)
+    (exited,) = moves(recording, "EXITED", "web-node/app")
+    assert (late[-1].ended_n or 0) < stopped.n < exited.n
+
+
+def test_stats_without_attributes_end_the_kubelet_and_those_without_usage_do_not() -> None:
+    history = recorded("nil-stats").history
+    empty, (fatal,) = (
+        [
+            call
+            for call in history.select("ListContainerStats")
+            if any(what in each.action for each in call.faults)
+        ]
+        for what in ("memory", "attributes")
+    )
+    last_n = history.select()[-1].n
+    assert starts(history, 0, empty[0].n)
+    assert not starts(history, empty[0].n, fatal.n)
+    assert starts(history, fatal.n, last_n)
+
+
+def test_an_update_that_fails_is_tried_again_each_second() -> None:
+    history = recorded("update-fails").history
+    failed = history.count("UpdateContainerResources", error="*invalid argument*", at_least=8)
+    gaps_s = [(then.began_ns - first.began_ns) / 1e9 for first, then in pairwise(failed)]
+    assert max(gaps_s) < 2
+
+
 def test_an_update_that_was_not_done_is_never_done_again_until_the_kubelet_starts_anew() -> None:
     history = recorded("update-ignored").history
     ignored, again = history.count("UpdateContainerResources", error=False, exactly=2)
@@ -122,6 +184,16 @@ def test_a_link_to_a_log_is_judged_by_one_status_that_fails_while_the_log_is_awa
     (failed,) = history.count("ContainerStatus", error="*from server: EOF*", exactly=1)
     assert reopening.n < failed.n < reopening.ended_n
     assert not list(moves(recording, "EXITED", "linked-node/app"))  # it ran all the while
+
+
+def test_no_log_is_rotated_while_one_status_hangs() -> None:
+    recording = recorded("status-hangs-while-stopping")
+    (hung,) = [call for call in recording.history.select("ContainerStatus") if call.faults]
+    reopened = recording.history.count("ReopenContainerLog", pod="noisy-node", at_least=2)
+    assert reopened[-1].n < hung.n
+    assert (hung.ended_ns or 0) - hung.began_ns > 20e9
+    assert last_s(recording, "call") * 1e9 - reopened[-1].began_ns > 20e9
+    assert reopened[-1].began_ns - reopened[-2].began_ns < 5e9
 
 
 def test_a_log_is_rotated_again_and_again_after_it_was_reopened() -> None:
