@@ -106,6 +106,19 @@ def test_the_image_of_a_running_container_is_removed_where_its_id_is_not_told() 
     assert shown.image_ref != removal.request.image.image
 
 
+def test_where_images_are_is_asked_in_vain_and_a_file_system_without_a_size_ends_the_kubelet() -> (
+    None
+):
+    history = recorded("imagefs-zero").history
+    asked = history.select("ImageFsInfo")
+    in_vain = [call for call in asked if not call.response.image_filesystems]
+    assert in_vain[-1].began_ns - in_vain[0].began_ns > 290e9
+    history.never("RemoveImage")
+    (fatal, *_) = [call for call in asked if any("used_bytes" in it.action for it in call.faults)]
+    assert not starts(history, in_vain[10].n, fatal.n)
+    assert starts(history, fatal.n, history.select()[-1].n)
+
+
 def test_an_image_that_is_in_use_is_tried_to_be_removed_at_each_round() -> None:
     history = recorded("image-in-use-refused").history
     refused = history.count("RemoveImage", error="*in use*", at_least=3)
