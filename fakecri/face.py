@@ -7,7 +7,6 @@ that the transport itself makes are those of grpc-go, which real runtimes are se
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -20,6 +19,7 @@ from fakecri import reflection
 from fakecri.bells import Bell
 from fakecri.errors import CancelledError, Code, CRIError
 from fakecri.rpcs import OLD_PACKAGE, PACKAGE, RPCS, Rpc
+from fakecri.timeouts import TIMEOUT_STEP_NS, core_slack_s, set_timeout_ns
 
 if TYPE_CHECKING:  # nothing of the core is needed to carry bytes
     from fakecri.core.faults.rules import Action
@@ -36,12 +36,8 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 BLINK_S = 0.01
 """How long until it is looked again whether time may leap, while something real is to happen."""
 
-FAREWELL_S = 1.0
+FAREWELL_S = 5.0
 """How long a client may take to read that its call ends because the server does."""
-
-TIMEOUT_STEP_NS = 100_000_000
-"""Deadlines are rounded up to this, so that what the way took does not show in recordings."""
-_TIMEOUT_STEPS_NS = tuple(TIMEOUT_STEP_NS * steps for steps in (6000, 600, 100, 10, 1))
 
 TAG = "fakecri-stream"
 """The header by which `wire` names the stream of a call: `3.17`."""
@@ -345,24 +341,8 @@ async def _write(context: Context, content: bytes) -> None:
 
 
 def _timeout_ns(context: Context, metadata: "Metadata") -> int | None:
-    """Return the deadline as the client will have set it: the roundest one that it can be."""
     remaining_s: float | None = context.time_remaining()
-    if remaining_s is None:
-        return None
-    least_s = remaining_s
-    if any(key == "user-agent" and _CORE_CLIENT in str(value) for key, value in metadata):
-        least_s -= _core_slack_s(remaining_s)
-    least_ns, most_ns = (max(1, round(each * 1e9)) for each in (least_s, remaining_s))
-    rounded = (-(-least_ns // step_ns) * step_ns for step_ns in _TIMEOUT_STEPS_NS)
-    return next(each for each in rounded if each <= most_ns + TIMEOUT_STEP_NS)
-
-
-_CORE_CLIENT = "grpc-c/"  # the library under grpcio, and most others that are not Go or Java
-
-
-def _core_slack_s(timeout_s: float) -> float:
-    """Return what gRPC's C core may add to a timeout, which it sends with three digits."""
-    return 10.0 ** max(-3, math.floor(math.log10(max(timeout_s, 0.001))) - 2)
+    return None if remaining_s is None else set_timeout_ns(remaining_s, metadata)
 
 
 def _cause(call: "Call", context: Context) -> CancelledError:
@@ -373,7 +353,7 @@ def _cause(call: "Call", context: Context) -> CancelledError:
     remaining_s: float | None = context.time_remaining()
     if remaining_s is None or call.timeout_ns is None:
         return CancelledError.by_client()
-    slack_s = _core_slack_s(call.timeout_ns / 1e9) + TIMEOUT_STEP_NS / 1e9
+    slack_s = core_slack_s(call.timeout_ns / 1e9) + TIMEOUT_STEP_NS / 1e9
     if remaining_s <= slack_s:
         return CancelledError.by_deadline()
     return CancelledError.by_client()

@@ -11,6 +11,7 @@ from fakecri.core.registry import HANDLERS
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.world import World
 from fakecri.errors import Code, CRIError
+from fakecri.timeouts import set_timeout_ns
 from tests.server.served import Served, event
 from tests.support import raises_status
 
@@ -38,14 +39,23 @@ def test_a_call_is_recorded_with_its_peer_and_without_a_deadline(served: Served)
 
 
 @pytest.mark.parametrize(
-    ("timeout_s", "recorded_s"),
-    [(0.3, 0.3), (2, 2), (10, 10), (119.95, 120), (120, 120), (3600, 3600)],
+    ("left_s", "recorded_s"),
+    [
+        *((0.3, 0.3), (0.25, 0.3), (0.201, 0.3), (2, 2), (1.901, 2), (1.89, 1.9), (9.95, 10)),
+        *((9.2, 10), (10.4, 11), (29.2, 30), (120.3, 121), (119.95, 120), (239.2, 240)),
+        *((119, 119), (3599.5, 3600)),
+    ],
 )
-def test_a_deadline_is_recorded_without_what_the_way_took(
-    served: Served, timeout_s: float, recorded_s: float
-) -> None:
+def test_a_deadline_is_told_without_what_the_way_took(left_s: float, recorded_s: float) -> None:
+    assert set_timeout_ns(left_s, ()) == round(recorded_s * SECOND_NS)
+
+
+@pytest.mark.parametrize("timeout_s", [20, 120, 3600])
+def test_a_deadline_is_recorded(served: Served, timeout_s: int) -> None:
     served.stub.Version(pb.VersionRequest(), timeout=timeout_s)
-    assert served.host.world.recorder.calls[-1].timeout_ns == round(recorded_s * SECOND_NS)
+    timeout_ns = served.host.world.recorder.calls[-1].timeout_ns
+    assert timeout_ns is not None
+    assert timeout_s - 10 < timeout_ns / SECOND_NS <= timeout_s
 
 
 def test_the_host_is_handed_the_metadata(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
