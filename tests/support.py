@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +27,8 @@ class Node:
     runtime: RuntimeServiceStub
     images: ImageServiceStub
     face: str
+    begun: list[Any] = field(default_factory=list, kw_only=True)
+    """Calls that somebody began: gRPC cancels one whose future nobody has any more."""
 
     def pull(self, image: str = "busybox") -> str:
         """Pull an image; return its id."""

@@ -72,6 +72,7 @@ def begin(node: Node, rpc: str, request: Message, timeout: float | None = None) 
     """Begin a call; return its future as soon as the runtime has seen it."""
     seen = count(node, rpc)
     pending = getattr(node.runtime, rpc).future(request, timeout=timeout)
+    node.begun.append(pending)
     until(lambda: count(node, rpc) > seen)
     return pending
 
