@@ -52,10 +52,12 @@ def test_a_status_is_a_whole_one_in_1_x(played: Streams, personality: str) -> No
 
 def test_a_command_outlives_its_client_in_1_x(played: Streams, personality: str) -> None:
     running = played.run("sleep", "99999")
-    stream = played.exec(running, "sh", "-c", "echo up; sleep 3; echo done >/tmp/done", version=V4)
-    assert stream.read() == b"up\n"
-    stream.hang_up()
-    until(lambda: not played.sessions())
+    script = "echo up; sleep 3; echo done >/tmp/done"
+    with played.cri.clock.hold():
+        stream = played.exec(running, "sh", "-c", script, version=V4)
+        assert stream.read() == b"up\n"
+        stream.hang_up()
+        until(lambda: not played.sessions())
     played.cri.advance(10)
     found = played.sync(running, "sh", "-c", "test -e /tmp/done && echo yes || echo no")
     assert found == ("no\n" if personality == DEFAULT else "yes\n")

@@ -168,20 +168,22 @@ def test_one_who_is_gone_ends_the_input_of_a_container_that_reads_once(streams: 
 
 def test_a_container_without_input_reads_nothing_of_what_is_written(streams: Streams) -> None:
     container = streams.run("sh", "-c", "sleep 5; cat; echo through")
-    stream = streams.attach(container, stdin=True)
-    stream.write(b"x" * (3 * ROOM))
-    stream.close_stdin()
+    with streams.cri.clock.hold():
+        stream = streams.attach(container, stdin=True)
+        stream.write(b"x" * (3 * ROOM))
+        stream.close_stdin()
     result = stream.result()
     assert (result.stdout, result.error) == (b"through\n", SUCCESS)
 
 
 def test_input_that_nobody_reads_is_not_taken_without_bound(streams: Streams) -> None:
     container = streams.run("sh", "-c", "sleep 5; wc -c", stdin=True, stdin_once=True)
-    stream = streams.attach(container, stdin=True)
-    (session,) = streams.sessions()
-    with streams.cri.host.turn() as world:
-        assert isinstance(session, Attach)
-        assert fill(session) == world.store.containers.get(container).stdin.held < 2 * ROOM
+    with streams.cri.clock.hold():
+        stream = streams.attach(container, stdin=True)
+        (session,) = streams.sessions()
+        with streams.cri.host.turn() as world:
+            assert isinstance(session, Attach)
+            assert fill(session) == world.store.containers.get(container).stdin.held < 2 * ROOM
     stream.write(b"x" * ROOM)  # waits until it is read
     stream.close_stdin()
     assert int(stream.result().stdout) >= 2 * ROOM

@@ -175,9 +175,12 @@ def test_who_hangs_up_before_the_start_starts_nothing(streams: Streams, running:
 
 
 def test_what_a_process_leaves_unread_goes_with_it(streams: Streams, running: str) -> None:
-    stream = streams.exec(running, "sh", "-c", "sleep 5 >&2 & sleep 1", stdin=True)
+    # What it has started keeps the stream open, until that is killed.
+    script = "tail -f /dev/null >&2 & echo $! >/tmp/pid; sleep 1"
+    stream = streams.exec(running, "sh", "-c", script, stdin=True)
     for _ in range(10):
         stream.write(b"x" * ROOM)
+    streams.sync(running, "sh", "-c", "kill $(cat /tmp/pid)")
     assert stream.result().exit_code == 0
 
 

@@ -61,7 +61,7 @@ def test_control_c_ends_what_a_terminal_runs(streams: Streams, running: str) -> 
 
 
 def test_control_c_ends_all_that_is_in_the_foreground(streams: Streams, running: str) -> None:
-    stream = exec_tty(streams, running, "sh", "-c", "sleep 999 | cat; echo never")
+    stream = exec_tty(streams, running, "sh", "-c", "tail -f /dev/null | cat; echo never")
     comes(streams, lambda: len(processes(streams, running)) == 4)
     stream.write(CTRL_C)
     assert stream.result().exit_code == 130
@@ -97,11 +97,12 @@ def test_the_size_of_the_window_is_told(streams: Streams, running: str) -> None:
 def test_a_client_that_closes_stdin_of_a_terminal_loses_the_output(
     streams: Streams, running: str
 ) -> None:
-    stream = exec_tty(streams, running, "sh", "-c", "echo before; read x; sleep 1; exit 7")
-    shows(stream, b"before\r\n")
-    stream.write(b"x\r")
-    shows(stream, b"x\r\n")
-    stream.close_stdin()
+    with streams.cri.clock.hold():
+        stream = exec_tty(streams, running, "sh", "-c", "echo before; read x; sleep 1; exit 7")
+        shows(stream, b"before\r\n")
+        stream.write(b"x\r")
+        shows(stream, b"x\r\n")
+        stream.close_stdin()
     result = stream.result()
     assert (result.stdout, result.exit_code) == (b"", 7)
 
