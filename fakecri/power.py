@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fakecri.face import Calls
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 """How long others wait for a server to be where its runtime is."""
 
 
