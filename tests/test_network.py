@@ -30,7 +30,7 @@ from tests.core.net.pods import Pods
 from tests.support import create_request, node, raises_status, sandbox_config
 from tests.test_cli import serving
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 SUBNET = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 256}.0/24"
 """Of this process alone, as others may run these tests too."""
 FIRST = SUBNET.replace(".0/24", ".2")

@@ -77,7 +77,8 @@ def test_proxy_records(directory: Path) -> None:
     assert recording.header.facts["profile"] == "upstream"
     (call,) = recording.calls
     assert (call.rpc, call.response.runtime_name) == ("Version", "containerd")
-    assert json.loads(record.read_text().splitlines()[1])["timeout_ns"] == 10_000_000_000
+    # The way there may take a part of it.
+    assert 0 < json.loads(record.read_text().splitlines()[1])["timeout_ns"] <= 10_000_000_000
 
 
 def test_a_rule_of_the_proxy_breaks_connections_of_its_clients(directory: Path) -> None:

@@ -52,7 +52,7 @@ def overlapping(node: Node) -> None:
     slow = pb.ExecSyncRequest(container_id=container, cmd=["sleep", "0.2"])
     never = pb.ExecSyncRequest(container_id=container, cmd=["sleep", "1000"])
     first, second = (node.runtime.ExecSync.future(each) for each in (slow, never))
-    late = node.runtime.ExecSync.future(never, timeout=0.3)
+    late = node.runtime.ExecSync.future(never, timeout=2)
     node.status(container)
     second.cancel()
     first.result()

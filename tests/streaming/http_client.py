@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 CHUNK = 65_536
 
 Lines = tuple[tuple[str, str], ...]

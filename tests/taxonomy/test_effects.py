@@ -52,7 +52,7 @@ def test_what_becomes_of_work_whose_client_has_gone(node: Node, text: str, rule:
         run_within(node, 5)
     if "finish" in text:
         assert sandboxes(node) == []
-        node.cri.advance(25)
+        node.cri.advance(30)
         assert len(sandboxes(node)) == 1
         return
     assert sandboxes(node) == []

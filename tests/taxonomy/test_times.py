@@ -45,7 +45,7 @@ def test_latency_that_grows(node: Node, rule: None) -> None:
 def test_slower_than_the_deadline(node: Node, rule: None) -> None:
     with raises_status(S.DEADLINE_EXCEEDED):
         node.runtime.Version(VERSION, timeout=2)
-    assert node.runtime.Version(VERSION, timeout=2).version
+    assert node.runtime.Version(VERSION, timeout=60).version
 
 
 @shows("T3", "PullImage = 1*hang", "no answer until the client gives up; the recording says when")
@@ -55,7 +55,8 @@ def test_a_call_that_hangs(node: Node, rule: None) -> None:
         node.images.PullImage(request, timeout=120)
     call = next(each for each in reversed(node.cri.calls) if each.rpc == "PullImage")
     assert call.ended_ns is not None
-    assert call.ended_ns - call.began_ns == 120 * SECOND_NS
+    # On the wire a little of it may be gone when the call arrives.
+    assert call.ended_ns - call.began_ns == call.timeout_ns
 
 
 @shows(
