@@ -179,6 +179,7 @@ def test_in_1_7_what_is_to_be_stopped_may_be_gone(face: str) -> None:
     with node(face, personality=OLD) as opened:
         opened.stop(MISSING)
         opened.stop_sandbox(MISSING)
+        assert [each.error for each in opened.cri.calls] == [None, None]
 
 
 def test_an_old_runc_has_no_word_for_directories(oldest: Node) -> None:

@@ -355,8 +355,9 @@ def test_a_container_cannot_be_updated_while_it_is_made(ready: Node) -> None:
 
 
 def test_updates_of_what_is_not_there_are_left_out(ready: Node) -> None:
-    connect(ready, lambda _: (None, [update("nobody", 1 << 20)]))
-    ready.create(ready.run_sandbox(), "true")
+    plugins = connect(ready, lambda _: (None, [update("nobody", 1 << 20)]))
+    id_ = ready.create(ready.run_sandbox(), "true")
+    assert [each.id for each in plugins[0].seen] == [id_]
 
 
 def test_two_plugins_do_not_update_the_same_unless_that_is_ignored(ready: Node) -> None:

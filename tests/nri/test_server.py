@@ -208,7 +208,7 @@ def test_a_name_that_cannot_be_is_refused_and_another_plugin_has_its_turn(
     assert answer.status.code == grpc.StatusCode.UNKNOWN.value[0]
     assert answer.status.message.startswith("invalid plugin name: ")
     with WirePlugin(path, Pods()):
-        pass
+        until(lambda: node.cri.nri.names == ["00-test"])
     wire.close()
 
 
@@ -268,8 +268,8 @@ def test_the_socket_is_for_its_owner_alone_and_goes_with_the_runtime(path: Path)
 def test_a_stale_socket_is_replaced(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
-    with CRI(nri_socket=path), WirePlugin(path, Pods()):
-        pass
+    with CRI(nri_socket=path) as cri, WirePlugin(path, Pods()):
+        until(lambda: cri.nri.names == ["00-test"])
 
 
 def test_a_socket_that_is_in_use_is_left_alone(node: Node, path: Path) -> None:

@@ -265,8 +265,9 @@ def test_what_is_behind_urls_is_out_of_reach(node: Proxied, rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", ["* = stall", "Exec = delay(1ms)", "* = drop"])
-def test_rules_that_are_for_calls_too_act_on_those(node: Proxied, rule: str) -> None:
-    node.proxy.faults(rule)
+def test_rules_that_are_for_calls_too_are_taken(node: Proxied, rule: str) -> None:
+    with node.proxy.faults(rule):
+        assert [each.text for each in node.proxy.faults.armed] == [rule]
 
 
 def test_a_strict_rule_that_never_acts_fails_the_test(directory: Path) -> None:
