@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+LOOPBACK = "127.0.0.1"
+
 Settings = Mapping[str, Any]
 """Keys of KubeletConfiguration, v1beta1, with their values as in JSON."""
 
@@ -92,7 +94,7 @@ def configuration(
         "containerRuntimeEndpoint": endpoint,
         "staticPodPath": str(places.manifests),
         "podLogsDir": str(places.pod_logs),
-        "address": "127.0.0.1",
+        "address": LOOPBACK,
         "port": tls_port,
         "readOnlyPort": read_only_port,
     }

@@ -6,7 +6,7 @@ A runtime costs a third of the memory of one in a process of its own, and the sa
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from ipaddress import ip_network
 from itertools import islice
 from typing import Any
@@ -37,6 +37,7 @@ STEADY_S = 60.0
 PAUSE_S = 1.0
 """How long one that ended waits until it is started again; twice as long each time it fails."""
 LONGEST_PAUSE_S = 60.0
+BLINK_S = 0.1
 
 
 class HollowNodes:
@@ -56,6 +57,7 @@ class HollowNodes:
         self._lost = False
         # A start is mostly work of the kubelet's.
         self._starters = ThreadPoolExecutor(2 * (os.cpu_count() or 1), "fakecri-kubelets")
+        self._starts: set[Future[None]] = set()
 
     async def live(
         self, told: asyncio.Event, ready: Callable[[], None], changed: Callable[[], None]
@@ -78,9 +80,11 @@ class HollowNodes:
         await asyncio.gather(*map(self._start_one, self._nodes))
 
     async def _start_one(self, node: KubeletNode) -> None:
-        loop = asyncio.get_running_loop()
+        start = self._starters.submit(node.kubelet.start)
+        self._starts.add(start)
+        start.add_done_callback(self._starts.discard)
         try:
-            await loop.run_in_executor(self._starters, node.kubelet.start)
+            await asyncio.wrap_future(start)
         except (KubeletError, NotSeen) as error:
             raise KubeletError(f"{node.kubelet.name}: {error}") from error
 
@@ -118,10 +122,11 @@ class HollowNodes:
         return True
 
     def _end(self) -> None:
+        self._starters.shutdown(wait=False, cancel_futures=True)
         with ThreadPoolExecutor(len(self._nodes)) as all_at_once:
-            list(all_at_once.map(lambda node: node.kubelet.stop(), self._nodes))
-            # One that was about to start may have done so after that.
-            self._starters.shutdown(cancel_futures=True)
+            while starts := tuple(self._starts):
+                list(all_at_once.map(lambda node: node.kubelet.stop(), self._nodes))
+                wait(starts, BLINK_S)  # one that was about to start may have done so after that
             list(all_at_once.map(KubeletNode.close, self._nodes))
 
 

@@ -11,7 +11,7 @@ from fakecri.control.options import Options
 from fakecri.core.files import MemoryFiles
 from fakecri.host_mounts import HostFiles
 from fakecri.kubelet.configuration import Settings
-from fakecri.kubelet.process import Kubelet
+from fakecri.kubelet.process import PATIENCE_S, Kubelet
 from fakecri.logs import DiskFiles
 from fakecri.server import Server
 
@@ -106,7 +106,7 @@ class KubeletNode(UntilLeft):
         finally:
             self.kubelet.close()
 
-    def until(self, condition: Callable[[], T], what: str, within_s: float = 30.0) -> T:
+    def until(self, condition: Callable[[], T], what: str, within_s: float = PATIENCE_S) -> T:
         """As `Kubelet.until`."""
         return self.kubelet.until(condition, what, within_s)
 

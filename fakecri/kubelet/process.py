@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from ipaddress import ip_address
 from itertools import count
 from pathlib import Path
@@ -19,25 +19,26 @@ from typing import Any, Self, TypeVar
 from fakecri.contexts import UntilLeft
 from fakecri.errors import UsageError
 from fakecri.kubelet.cgroups import CgroupTree
-from fakecri.kubelet.configuration import Places, Settings, configuration
+from fakecri.kubelet.configuration import LOOPBACK, Places, Settings, configuration
 from fakecri.kubelet.journal import Journal, KubeletEvent, Line, event_of
 from fakecri.kubelet.machine import Borrowed
 from fakecri.kubelet.manifests import Manifests
 from fakecri.kubelet.metrics import Metrics
+from fakecri.kubelet.ports import HeldPorts
 
 T = TypeVar("T")
 
-HTTP_TIMEOUT_S = 30.0
+HTTP_TIMEOUT_S = 60.0
 READY_S = 60.0
 """How long a kubelet may take until it answers."""
+PATIENCE_S = 60.0
+"""How long one waits for what a kubelet does, unless one says."""
 TERM_S = 20.0
 """How long it may take to end after SIGTERM."""
 
 _POLL_S = 0.05
 _numbers = count()
 _TOLD_LINES = 12
-_TAKEN = "address already in use"
-_STARTS = 3
 _OK = 200
 _ANSWERS = {_OK, 401, 403}
 """Who asks is refused where there is an API server that the kubelet has it from."""
@@ -81,7 +82,7 @@ class Kubelet(UntilLeft):
         self.places = Places(Path(directory).resolve())
         self.manifests = Manifests(self.places.manifests)
         self.read_only_port = self.tls_port = 0
-        self._ports = [0, 0]
+        self._ports: HeldPorts | None = None
         self._endpoint = endpoint
         self._settings = {**(settings or {}), **({"featureGates": dict(gates)} if gates else {})}
         self._flags = tuple(flags)
@@ -91,13 +92,16 @@ class Kubelet(UntilLeft):
             self._settings["cgroupRoot"] = self._cgroups.root
         self._process: subprocess.Popen[bytes] | None = None
         self._borrowed: Borrowed | None = None
-        self._has_answered = False
         self.places.make()
         self.places.log.touch()
         self._journal = Journal(self.places.log)
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def _left(self, error: BaseException | None) -> None:  # noqa: ARG002  # it ends all the same
@@ -111,24 +115,17 @@ class Kubelet(UntilLeft):
             self._borrowed = Borrowed(self.places.directory)
         if self._cgroups is not None:
             self._cgroups.make()
-        for left in reversed(range(_STARTS)):
-            try:
-                self._start()
-            except KubeletError as error:
-                self.stop()
-                # Somebody may have taken a port before the kubelet came to it.
-                if left == 0 or _TAKEN not in str(error):
-                    raise
-            except BaseException:
-                self.stop()
-                raise
-            else:
-                return
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
 
     def _start(self) -> None:
-        if not self._has_answered:  # after that its ports stay its own, through restarts
-            self._ports = free_ports(2)
-        settings = configuration(self.places, self._endpoint, self._ports, self._settings)
+        if self._ports is None:
+            self._ports = HeldPorts(2, self._settings.get("address", LOOPBACK))
+        ports = self._ports.numbers
+        settings = configuration(self.places, self._endpoint, ports, self._settings)
         self.tls_port, self.read_only_port = settings["port"], settings["readOnlyPort"]
         self.places.configuration.write_text(json.dumps(settings, indent=2))
         self._journal.mark()
@@ -142,7 +139,6 @@ class Kubelet(UntilLeft):
                 start_new_session=True,
             )
         self.until(self._answers, "the kubelet's first answer", READY_S)
-        self._has_answered = True
 
     def command(self) -> list[str]:
         """Return its command line."""
@@ -212,13 +208,16 @@ class Kubelet(UntilLeft):
             self._borrowed = None
         if self._cgroups is not None:
             self._cgroups.remove()
+        if self._ports is not None:
+            self._ports.give_back()
+            self._ports = None
 
     # Reading.
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of a path of the read-only port. OSError if nobody answers."""
         return _get(
-            http.client.HTTPConnection("127.0.0.1", self.read_only_port, timeout=HTTP_TIMEOUT_S),
+            http.client.HTTPConnection(LOOPBACK, self.read_only_port, timeout=HTTP_TIMEOUT_S),
             path,
         )
 
@@ -228,7 +227,7 @@ class Kubelet(UntilLeft):
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is self-signed
         return _get(
             http.client.HTTPSConnection(
-                "127.0.0.1", self.tls_port, timeout=HTTP_TIMEOUT_S, context=context
+                LOOPBACK, self.tls_port, timeout=HTTP_TIMEOUT_S, context=context
             ),
             path,
         )
@@ -285,7 +284,7 @@ class Kubelet(UntilLeft):
         self,
         condition: Callable[[], T],
         what: str,
-        within_s: float = 30.0,
+        within_s: float = PATIENCE_S,
         every_s: float = _POLL_S,
     ) -> T:
         """Wait until a condition is true; return what it returned. NotSeen, with the log's end.
@@ -320,15 +319,6 @@ def _own_addresses() -> list[str]:
             return []
         address = ip_address(probe.getsockname()[0])
     return [] if address.is_loopback or address.is_link_local else [str(address)]
-
-
-def free_ports(number: int) -> list[int]:
-    """Return ports of the loopback interface that are free, if nobody takes them."""
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
-        ]
-        return [int(each.getsockname()[1]) for each in sockets]
 
 
 def version_of(program: Path) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -87,12 +88,20 @@ def test_none_is_left_where_one_of_three_ends_at_once(fleet: Fleet) -> None:
 def test_none_is_left_where_one_does_not_get_ready(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "READY_S", 2.0)
+    answers = process.Kubelet._answers
+
+    def decided(kubelet: process.Kubelet) -> bool:
+        while not (answered := answers(kubelet)) and not kubelet.lines("I think"):
+            time.sleep(0.01)
+        return answered
+
+    monkeypatch.setattr(process.Kubelet, "_answers", decided)
+    monkeypatch.setattr(process, "READY_S", 0)
     fleet.write(f"""{ONE} echo '{{"msg": "I think"}}'; exec sleep 100;; esac""", OBEYS)
     status, said = fleet.run("--count", "2")
     assert status == 2
     assert said == (
-        "fakecri: hollow-1: waited 2 s for the kubelet's first answer; the log ends: I think\n"
+        "fakecri: hollow-1: waited 0 s for the kubelet's first answer; the log ends: I think\n"
     )
     assert fleet.left() == []
 
@@ -161,11 +170,11 @@ def test_one_that_ignores_sigterm_is_killed(
     fleet: Fleet, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "TERM_S", 0.1)
-    fleet.write(f"{ONE} {IGNORES};; esac", OBEYS)
+    fleet.write(IGNORES)
     said: list[str] = []
     nodes = make(2)
     assert run_until(nodes, lambda: "ready" in said, said)
-    assert [each.kubelet.status for each in nodes] == [7, -signal.SIGKILL]
+    assert [each.kubelet.status for each in nodes] == [-signal.SIGKILL] * 2
     assert said == ["ready"]
 
 

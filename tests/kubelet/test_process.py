@@ -1,6 +1,7 @@
 """A kubelet that is none, or does not come up: a small program stands in for it."""
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -28,23 +29,32 @@ def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
 
 def test_its_last_words_are_told_when_it_ends_at_once(tmp_path: Path) -> None:
     kubelet = standin(tmp_path, """echo '{"msg": "no luck", "err": "none"}'""", "exit 3")
-    with pytest.raises(KubeletError, match='ended with status 3: no luck err="none"'):
-        kubelet.start()
+    with pytest.raises(KubeletError, match='ended with status 3: no luck err="none"'), kubelet:
+        pytest.fail("it has started")
     assert kubelet.status == 3
 
 
-def test_a_port_that_was_taken_is_given_up_for_another(tmp_path: Path) -> None:
-    taken = (
-        f"cd {tmp_path}",
-        'grep readOnlyPort node/kubelet.json >> ports; [ "$(wc -l < ports)" -gt 1 ] ||',
-        '{ echo "bind: address already in use"; exit 1; }',
-    )
-    kubelet = standin(tmp_path, *taken, OBEYS)
-    with kubelet:
+def test_its_ports_are_its_own_also_while_it_is_restarted(tmp_path: Path) -> None:
+    with standin(tmp_path, OBEYS) as kubelet:
+        ports = (kubelet.tls_port, kubelet.read_only_port)
         assert kubelet.get("/healthz") == (200, "ok")
-    first, second = (tmp_path / "ports").read_text().splitlines()
-    assert first != second
-    assert kubelet.status == 7
+        assert kubelet.stop() == 7
+        for port in ports:
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", port))
+        kubelet.start()
+        assert kubelet.get("/healthz") == (200, "ok")
+        assert (kubelet.tls_port, kubelet.read_only_port) == ports
+
+
+def test_one_that_does_not_start_leaves_the_machine_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_back: list[str] = []
+    monkeypatch.setattr(Unborrowed, "give_back", lambda _: given_back.append("all"))
+    with pytest.raises(KubeletError, match="ended with status 3"), standin(tmp_path, "exit 3"):
+        pytest.fail("it has started")
+    assert given_back == ["all"]
 
 
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from fakecri.kubelet.process import free_ports
+from fakecri.kubelet.ports import HeldPorts
 from tests import nodes_page
 from tests.real import install
 
@@ -128,10 +128,12 @@ def api_server(home: Path) -> Iterator[Api]:
     """Run an API server, and what it keeps its objects in."""
     _write_keys(home)
     (home / "tokens.csv").write_text(f'{TOKEN},admin,1,"system:masters"\n')
-    client, peer, port = free_ports(3)
-    etcd = f"http://127.0.0.1:{client}"
-    peers = f"http://127.0.0.1:{peer}"
     with ExitStack() as stack:
+        held = HeldPorts(3, "127.0.0.1")
+        stack.callback(held.give_back)
+        client, peer, port = held.numbers
+        etcd = f"http://127.0.0.1:{client}"
+        peers = f"http://127.0.0.1:{peer}"
         stack.enter_context(
             _running(
                 home,

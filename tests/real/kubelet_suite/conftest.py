@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
+SOON = {"syncFrequency": "2s"}
+"""A kubelet that looks at a pod shows why its container waits, and tries again."""
+
+
 @pytest.fixture(scope="package", params=KUBELETS)
 def version(request: pytest.FixtureRequest) -> str:
     """The version of the kubelet, such as v1.36.3."""
@@ -50,9 +54,10 @@ def fresh_node(program: Path) -> Callable[..., AbstractContextManager[KubeletNod
 
 @contextmanager
 def _node(program: Path, **options: Any) -> Iterator[KubeletNode]:
+    chosen = options | {"settings": SOON | options.get("settings", {})}
     with (
         tempfile.TemporaryDirectory(prefix="fcri-") as home,
-        KubeletNode(program, Path(home), **options) as node,
+        KubeletNode(program, Path(home), **chosen) as node,
     ):
         yield node
 

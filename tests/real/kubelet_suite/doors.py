@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
+from fakecri.kubelet.process import HTTP_TIMEOUT_S
 from tests.streaming import http_client, spdy_client, websocket_client
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fakecri.kubelet import KubeletNode
     from tests.streaming.http_client import Answer
 
@@ -44,6 +49,17 @@ class Doors:
         status, text = self._node.kubelet.tls_get(self.path("containerLogs", pod, **query))
         assert status == 200, text
         return text
+
+    @contextmanager
+    def followed(self, pod: str) -> Iterator[http.client.HTTPResponse]:
+        """Follow the logs of the container `main`: lines can be read as they come."""
+        port = self._node.kubelet.tls_port
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=HTTP_TIMEOUT_S, context=self.tls
+        )
+        with closing(connection):
+            connection.request("GET", self.path("containerLogs", pod, follow="true"))
+            yield connection.getresponse()
 
     def ask(self, path: str, method: str = "POST") -> Answer:
         """Ask for something that is no stream."""

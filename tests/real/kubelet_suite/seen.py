@@ -21,13 +21,19 @@ def state(node: KubeletNode, pod: str, container: str, kind: str) -> dict[str, A
 
 def waiting(node: KubeletNode, pod: str, container: str, reason: str) -> str:
     """Wait until a container waits for a reason; return the message."""
+    message = while_waiting(node, pod, container, reason)["state"]["waiting"].get("message", "")
+    return str(message)
 
-    def found() -> dict[str, Any] | None:
-        said = node.kubelet.container(pod, container).get("state", {}).get("waiting", {})
-        return said if said.get("reason") == reason else None
 
-    said = node.until(found, f"{container} of {pod} to wait for {reason}")
-    return str((said or {}).get("message", ""))
+def while_waiting(node: KubeletNode, pod: str, container: str, reason: str) -> dict[str, Any]:
+    """Wait likewise; return all that is said of the container in the same breath."""
+
+    def found() -> dict[str, Any]:
+        said = node.kubelet.container(pod, container)
+        waits = said.get("state", {}).get("waiting", {})
+        return said if waits.get("reason") == reason else {}
+
+    return node.until(found, f"{container} of {pod} to wait for {reason}")
 
 
 def calls(node: KubeletNode, rpc: str, pod: str, container: str = "") -> list[PastCall]:
@@ -46,3 +52,8 @@ def told(node: KubeletNode, reason: str, pod: str, container: str = "") -> list[
     """Return the messages of the kubelet events about a container of a pod, or about the pod."""
     events = node.kubelet.events(reason, pod=pod)
     return [each.message for each in events if container in {"", each.container}]
+
+
+def hear(node: KubeletNode, reason: str, pod: str, container: str = "") -> list[str]:
+    """Wait until something is told, as above: it comes a moment after what it is about."""
+    return node.until(lambda: told(node, reason, pod, container), f"{reason} of {pod}")

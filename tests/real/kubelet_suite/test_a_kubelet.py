@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,4 +61,9 @@ def is_over(container: pb.Container) -> bool:
 
 def links_into(directory: Path) -> list[Path]:
     """Return the links to container logs that lead below a directory."""
-    return [each for each in LINKS.iterdir() if each.readlink().is_relative_to(directory)]
+    found = []
+    for each in LINKS.iterdir():
+        with suppress(FileNotFoundError):  # another kubelet's, which has just gone
+            if each.readlink().is_relative_to(directory):
+                found.append(each)
+    return found

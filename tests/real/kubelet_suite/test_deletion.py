@@ -123,5 +123,5 @@ def test_the_sandbox_is_stopped_when_all_containers_are(node: KubeletNode) -> No
 def test_its_container_is_removed(node: KubeletNode) -> None:
     # As a rule at once; but if it is seen to be dead before its pod is, in the next minute.
     node.until(
-        lambda: calls(node, "RemoveContainer", "deaf"), "its container to be removed", within_s=90
+        lambda: calls(node, "RemoveContainer", "deaf"), "its container to be removed", within_s=150
     )

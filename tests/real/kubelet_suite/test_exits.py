@@ -9,7 +9,7 @@ import pytest
 
 from fakecri import Ramp
 from tests.real.kubelet_suite.manifests import box_named, pod
-from tests.real.kubelet_suite.seen import calls, state, told, waiting
+from tests.real.kubelet_suite.seen import calls, hear, state, while_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,15 +124,15 @@ def test_a_command_that_is_not_found_is_an_error_of_the_start(node: KubeletNode)
     assert said["message"] == NOT_FOUND
     # It never started.
     assert said["startedAt"] == "1970-01-01T00:00:00Z"
-    assert told(node, "Failed", "exits", "nonsense") == [f"Error: {NOT_FOUND}"]
+    assert hear(node, "Failed", "exits", "nonsense") == [f"Error: {NOT_FOUND}"]
 
 
 def test_a_start_that_fails_is_tried_again(node: KubeletNode) -> None:
     # The first two attempts follow each other at once, and each is a new container.
     node.until(lambda: len(calls(node, "CreateContainer", "nonsense")) > 1, "a second attempt")
-    waiting(node, "nonsense", "main", "CrashLoopBackOff")
+    said = while_waiting(node, "nonsense", "main", "CrashLoopBackOff")
     assert node.kubelet.lines('\\"StartContainer\\" for \\"main\\" with RunContainerError')
-    last = node.kubelet.container("nonsense", "main")["lastState"]["terminated"]
+    last = said["lastState"]["terminated"]
     assert (last["exitCode"], last["reason"]) == (128, "StartError")
     assert not calls(node, "StartContainer", "nonsense")
 

@@ -9,7 +9,7 @@ import pytest
 
 from fakecri.programs import Request, Response, http_server
 from tests.real.kubelet_suite.manifests import await_running, box_named, pod, run_in
-from tests.real.kubelet_suite.seen import calls, told, waiting
+from tests.real.kubelet_suite.seen import calls, hear, told, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,8 +98,8 @@ def test_a_container_whose_post_start_hook_fails_is_killed_and_restarted(
 ) -> None:
     message = waiting(node, "starts-badly", "main", "CrashLoopBackOff")
     assert "restarting failed container=main" in message
-    assert "PostStartHook failed" in told(node, "FailedPostStartHook", "starts-badly", "main")
-    assert "FailedPostStartHook" in told(node, "Killing", "starts-badly", "main")
+    assert "PostStartHook failed" in hear(node, "FailedPostStartHook", "starts-badly", "main")
+    assert "FailedPostStartHook" in hear(node, "Killing", "starts-badly", "main")
     assert node.kubelet.lines('\\"main\\" with PostStartHookError')
     (line, *_) = node.kubelet.lines("Exec lifecycle hook ([sh -c echo no good; exit 5])")
     assert "exited with 5" in line.text
@@ -113,7 +113,7 @@ def test_a_hook_that_cannot_connect_has_failed(node: KubeletNode) -> None:
     address = (node.kubelet.pod("refused") or {})["status"]["podIP"]
     refusal = f"dial tcp {address}:8099: connect: connection refused"
     assert node.kubelet.lines(refusal)
-    assert told(node, "FailedPostStartHook", "refused")
+    assert hear(node, "FailedPostStartHook", "refused")
 
 
 def test_a_container_is_stopped_after_its_pre_stop_hook_with_the_grace_that_is_left(
@@ -133,7 +133,7 @@ def test_a_pre_stop_hook_that_fails_is_told_of_and_the_container_stopped(
     stop(node, "stops-badly")
     (hook,) = calls(node, "ExecSync", "stops-badly")
     assert hook.response.exit_code == 6
-    assert told(node, "FailedPreStopHook", "stops-badly", "main") == ["PreStopHook failed"]
+    assert hear(node, "FailedPreStopHook", "stops-badly", "main") == ["PreStopHook failed"]
 
 
 def test_hooks_by_http_reach_the_pod(node: KubeletNode, asked: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
@@ -10,6 +9,7 @@ import pytest
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.core.node import NODE_NAME
+from fakecri.kubelet.ports import HeldPorts
 from tests.real.kubelet_suite.manifests import await_running, box, pod, run_in
 
 if TYPE_CHECKING:
@@ -23,13 +23,12 @@ OFTEN = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 10}
 
 
 @pytest.fixture(scope="module")
-def ports() -> tuple[int, int]:
-    """Two ports of this machine that nobody has."""
-    with (
-        socket.create_server(("127.0.0.1", 0)) as one,
-        socket.create_server(("127.0.0.1", 0)) as two,
-    ):
-        return one.getsockname()[1], two.getsockname()[1]
+def ports() -> Iterator[tuple[int, int]]:
+    """Two ports of this machine that nobody else gets."""
+    held = HeldPorts(2, "127.0.0.1")
+    own, given = held.numbers
+    yield own, given
+    held.give_back()
 
 
 @pytest.fixture(scope="module")
@@ -100,5 +99,5 @@ def test_a_port_of_the_node_leads_to_the_pod(node: KubeletNode, ports: tuple[int
 
 
 def answer_of(port: int) -> str:
-    with urlopen(f"http://127.0.0.1:{port}/passwd", timeout=30) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/passwd", timeout=60) as answer:
         return str(answer.read().decode())

@@ -45,7 +45,7 @@ def test_unused_images_are_removed_by_their_ids_where_space_runs_out(
 ) -> None:
     with fresh_node(settings=FULL) as node:
         unused, used = pulled_and_used(node)
-        node.until(lambda: unused not in ids(node), "the unused image to go", within_s=60)
+        node.until(lambda: unused not in ids(node), "the unused image to go", within_s=120)
         assert used in ids(node)
         assert removals(node) == {unused}
         assert node.kubelet.phase("user") == "Running"  # a static pod is never evicted

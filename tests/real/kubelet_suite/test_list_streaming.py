@@ -52,12 +52,18 @@ def node(
         yield node
 
 
+def seen(node: KubeletNode) -> set[str]:
+    """Return what the runtime was called for."""
+    return {each.rpc for each in node.cri.calls}
+
+
 def test_lists_come_as_streams_alone(node: KubeletNode, from_cri: bool) -> None:
-    node.until(lambda: len(node.kubelet.summary()["pods"]) == len(POD_NAMES), "stats of the pods")
-    node.kubelet.metrics("/metrics/cadvisor")
-    seen = {each.rpc for each in node.cri.calls}
     expected = STREAMS.keys() - (WITHOUT if from_cri else WITH_STATS_FROM_CRI)
-    assert expected <= seen
-    assert not seen & set(STREAMS.values())
+    node.until(
+        lambda: len(node.kubelet.summary().get("pods") or []) == len(POD_NAMES), "stats of the pods"
+    )
+    node.kubelet.metrics("/metrics/cadvisor")
+    node.until(lambda: expected <= seen(node), "all lists")
+    assert not seen(node) & set(STREAMS.values())
     for each in node.cri.history.select("StreamPodSandboxes"):
         assert each.error is None

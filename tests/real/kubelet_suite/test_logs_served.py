@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,7 @@ import pytest
 
 from tests.real.kubelet_suite.doors import Doors
 from tests.real.kubelet_suite.manifests import await_running, box, pod, run_in
-from tests.real.kubelet_suite.seen import state
+from tests.real.kubelet_suite.seen import state, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +38,7 @@ def node(kubelet_node: KubeletNode) -> Iterator[KubeletNode]:
         await_running(kubelet_node, "log-lines", "log-lives", "log-told")
         doors = Doors(kubelet_node)
         kubelet_node.until(lambda: "late" in doors.logs("log-lines"), "the last line")
+        waiting(kubelet_node, "log-lost", "main", "ErrImageNeverPull")
         yield kubelet_node
 
 
@@ -77,6 +76,8 @@ def test_logs_can_begin_at_a_time(doors: Doors) -> None:
 
 
 def test_logs_of_the_life_before_are_kept(doors: Doors, node: KubeletNode) -> None:
+    node.until(lambda: node.kubelet.container("log-lives", "main")["restartCount"], "a restart")
+    state(node, "log-lives", "main", "running")
     node.until(lambda: doors.logs("log-lives") == "second\n", "the second life")
     last = node.kubelet.container("log-lives", "main")["lastState"]["terminated"]
     assert last["exitCode"] == 3
@@ -84,12 +85,7 @@ def test_logs_of_the_life_before_are_kept(doors: Doors, node: KubeletNode) -> No
 
 
 def test_logs_are_followed_until_the_container_ends(doors: Doors, node: KubeletNode) -> None:
-    connection = http.client.HTTPSConnection(
-        "127.0.0.1", node.kubelet.tls_port, timeout=30, context=doors.tls
-    )
-    with closing(connection):
-        connection.request("GET", doors.path("containerLogs", "log-told", follow="true"))
-        answer = connection.getresponse()
+    with doors.followed("log-told") as answer:
         assert answer.readline() == b"begun\n"
         run_in(node, "log-told", ["touch", "/tmp/told"])  # of the container
         assert answer.read() == b"over\n"

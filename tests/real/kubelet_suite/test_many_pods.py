@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 
 MANY = 200
 PODS = [pod(f"many-{number}", box_named("main")) for number in range(MANY)]
-GARBAGE_S = 150
+GARBAGE_S = 300
 """The kubelet collects containers and sandboxes once a minute."""
 
 
@@ -29,7 +29,7 @@ def node(
     """A node on which many pods run."""
     with fresh_node(settings={"maxPods": MANY + 10}, keep_calls=10_000) as node:
         node.put_all(PODS)
-        node.until(lambda: len(running(node)) == MANY, "many pods to run", within_s=180)
+        node.until(lambda: len(running(node)) == MANY, "many pods to run", within_s=300)
         yield node
 
 
@@ -60,7 +60,7 @@ def test_each_has_an_address_of_its_own_and_one_container(node: KubeletNode) -> 
 
 def test_the_kubelet_keeps_up_with_them(node: KubeletNode) -> None:
     before = relists(node)
-    node.until(lambda: relists(node) >= before + 10, "ten relists")  # said there
+    node.until(lambda: relists(node) >= before + 5, "five relists")  # said there
     metrics = node.kubelet.metrics()
     assert metrics.total("kubelet_pleg_discard_events") == 0
     failed = metrics.select("kubelet_runtime_operations_errors_total")

@@ -11,7 +11,7 @@ from fakecri import Code
 from fakecri.core.net.grpc_health import ServingStatus, serve_statuses
 from fakecri.programs import http_server
 from tests.real.kubelet_suite.manifests import await_running, box, pod
-from tests.real.kubelet_suite.seen import told
+from tests.real.kubelet_suite.seen import calls, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 SWITCH = "/switch/on"
 """A file of the machine, which a test makes and removes: while it is there, probes pass."""
-OFTEN = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 10}
+OFTEN = {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 60}
 HASTY = {**OFTEN, "timeoutSeconds": 1}
 LOOK = ["cat", SWITCH]
 TCP_IMAGE = "probes.test/tcp"
@@ -48,8 +48,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     ),
     "tcp": (
         {"name": "main", "image": TCP_IMAGE},
-        # It takes a moment until it listens.
-        {"tcpSocket": {"port": 7000}, "initialDelaySeconds": 1},
+        {"tcpSocket": {"port": 7000}},
         "dial tcp ADDRESS:7000: connect: connection refused",
     ),
     "grpc": (
@@ -61,6 +60,8 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 """By the kind of a probe: a container, its probe, and what is said of one that fails."""
 READY = {f"ready-{kind}": kind for kind in KINDS}
 LIVE = {f"live-{kind}": kind for kind in KINDS}
+PASSES_AGAIN = {"lifecycle": {"postStart": {"exec": {"command": ["touch", SWITCH]}}}}
+"""Each life of a container turns its switch on, so that one life alone comes to a bad end."""
 
 
 def gate(process: Process) -> Waits[int]:
@@ -101,17 +102,19 @@ def node(kubelet_node: KubeletNode) -> Iterator[KubeletNode]:
     with ExitStack() as stack:
         for image, program in PROGRAMS.items():
             stack.callback(kubelet_node.cri.register(program, image=image))
-        for name in LIVE:
-            turn(kubelet_node, name, on=True)
         stack.enter_context(kubelet_node.placed(*pods_of(kubelet_node)))
         yield kubelet_node
 
 
 def pods_of(node: KubeletNode) -> Iterator[dict[str, Any]]:
-    for names, role in ((READY, "readinessProbe"), (LIVE, "livenessProbe")):
-        for name, kind in names.items():
-            container, probe, _ = KINDS[kind]
-            yield switched(node, name, {**container, role: {**probe, **OFTEN}})
+    for name, kind in READY.items():
+        container, probe, _ = KINDS[kind]
+        yield switched(node, name, {**container, "readinessProbe": {**probe, **OFTEN}})
+    for name, kind in LIVE.items():
+        container, probe, _ = KINDS[kind]
+        # It may take a moment until it listens.
+        starts = {"startupProbe": {**probe, **OFTEN, "failureThreshold": 1000}, **PASSES_AGAIN}
+        yield switched(node, name, {**container, "livenessProbe": {**probe, **OFTEN}, **starts})
     starting = {"exec": {"command": LOOK}, **OFTEN}
     yield switched(
         node,
@@ -200,10 +203,8 @@ def test_a_container_that_is_not_alive_is_restarted_and_left_alone_once_it_is(
         await_passes(node, name, 1)
     for name in LIVE:
         turn(node, name, on=False)
-    for name in LIVE:
-        await_told(node, "Killing", name)
-        turn(node, name, on=True)
     for name, kind in LIVE.items():
+        await_told(node, "Killing", name)
         await_restart(node, name)
         await_passes(node, name, passed(node, name) + 2)
         assert restarts_of(node, name) == 1
@@ -238,14 +239,15 @@ def test_a_startup_probe_holds_back_the_others(node: KubeletNode) -> None:
     node.until(lambda: is_ready(node, "starting"), "the pod to be ready")
     await_passes(node, "starting", 1)
     assert node.kubelet.container("starting", "main")["started"]
-    calls = node.cri.history.select("ExecSync", pod=f"starting-{node.kubelet.name}")
-    words = [each.request.cmd[-1] for each in calls]
-    codes = [each.response.exit_code for each in calls if each.request.cmd == LOOK]
-    # It is over with the first one that passes, and the others begin then.
-    assert codes[:-1] == [1] * (len(codes) - 1)
-    assert codes[-1] == 0
-    assert set(words[: len(codes)]) == {SWITCH}
-    assert set(words[len(codes) :]) == {"readiness", "liveness"}
+    probes = calls(node, "ExecSync", "starting")
+    looks = [each for each in probes if each.request.cmd == LOOK]
+    others = [each for each in probes if each.request.cmd != LOOK]
+    # The others begin when one has passed, and it was the last one that could fail.
+    first_pass = next(each for each in looks if each.response.exit_code == 0)
+    assert 0 < (first_pass.ended_n or 0) < min(each.n for each in others)
+    codes = [each.response.exit_code for each in looks]
+    assert codes == sorted(codes, reverse=True)
+    assert {each.request.cmd[-1] for each in others} == {"readiness", "liveness"}
 
 
 def test_a_container_that_never_starts_is_restarted(node: KubeletNode) -> None:

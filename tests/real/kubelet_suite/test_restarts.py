@@ -14,6 +14,7 @@ import pytest
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
 from fakecri.kubelet import Kubelet
+from tests.real.kubelet_suite.conftest import SOON
 from tests.real.kubelet_suite.manifests import await_running, box_named, is_running, pod
 from tests.real.kubelet_suite.seen import created
 
@@ -37,8 +38,7 @@ def fresh(
     fresh_node: Callable[..., AbstractContextManager[KubeletNode]],
 ) -> Iterator[KubeletNode]:
     """A node of this module, which nothing else is to be restarted with."""
-    # What has become UNKNOWN is no event to a kubelet: its next sync finds it.
-    with fresh_node(settings={"syncFrequency": "2s"}) as node:
+    with fresh_node() as node:
         yield node
 
 
@@ -151,7 +151,7 @@ def test_an_empty_runtime_in_the_place_of_one_that_was_killed_gets_its_pods(
     endpoint = f"unix://{tmp_path}/cri.sock"
     with (
         serving(endpoint, tmp_path) as first,
-        Kubelet(program, endpoint, tmp_path / "k") as kubelet,
+        Kubelet(program, endpoint, tmp_path / "k", settings=SOON) as kubelet,
     ):
         kubelet.manifests.put(stays("stays"))
         kubelet.until(lambda: len(running_ids(endpoint)) == len(BOTH), "containers")

@@ -25,6 +25,7 @@ PODS = [
     pod("stats-busy", {"name": "main", "image": BUSY_IMAGE}, box_named("beside")),
     pod("stats-idle", box_named("main")),
 ]
+CONTAINERS = [("stats-busy", "main"), ("stats-busy", "beside"), ("stats-idle", "main")]
 
 LOG_LINES = 2000
 
@@ -76,7 +77,7 @@ def populated(node: KubeletNode) -> Iterator[None]:
         stack.callback(node.cri.register(busy, image=BUSY_IMAGE))
         stack.enter_context(node.placed(*PODS))
         await_running(node, "stats-busy", "stats-idle")
-        node.until(lambda: pod_stats(node, "stats-busy"), "stats of the pod")
+        node.until(lambda: all("cpu" in stats(node, *each) for each in CONTAINERS), "stats of all")
         yield
 
 
