@@ -127,6 +127,7 @@ class HollowNodes:
             while starts := tuple(self._starts):
                 list(all_at_once.map(lambda node: node.kubelet.stop(), self._nodes))
                 wait(starts, BLINK_S)  # one that was about to start may have done so after that
+            self._starters.shutdown()
             list(all_at_once.map(KubeletNode.close, self._nodes))
 
 
