@@ -8,8 +8,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from ipaddress import ip_address
 from itertools import count
@@ -36,6 +38,10 @@ PATIENCE_S = 60.0
 TERM_S = 20.0
 """How long it may take to end after SIGTERM."""
 
+_PARENT = ThreadPoolExecutor(1, "fakecri-parent")
+"""The thread that starts kubelets, as they end with it: it lives as long as the process."""
+_LEASH = str(Path(__file__).with_name("leash.py"))
+
 _POLL_S = 0.05
 _numbers = count()
 _TOLD_LINES = 12
@@ -56,6 +62,7 @@ class Kubelet(UntilLeft):
     """A kubelet on a CRI socket, which stands alone unless its flags give it an API server.
 
     `with Kubelet(...) as kubelet:` starts it, and at the end stops it and puts the machine back.
+    Where this process is killed, the kubelet is too.
     """
 
     def __init__(  # all that can be chosen, by keyword
@@ -129,16 +136,21 @@ class Kubelet(UntilLeft):
         self.tls_port, self.read_only_port = settings["port"], settings["readOnlyPort"]
         self.places.configuration.write_text(json.dumps(settings, indent=2))
         self._journal.mark()
+        _PARENT.submit(self._spawn).result()
+        self.until(self._answers, "the kubelet's first answer", READY_S)
+        self._has_answered = True
+
+    def _spawn(self) -> None:
+        leash = (sys.executable, "-I", "-S", _LEASH, str(os.getpid()))
         with self.places.log.open("ab") as log:
             # In a session of its own: what a terminal interrupts is who stops it.
             self._process = subprocess.Popen(  # noqa: S603  # the program that was asked for
-                self.command(),
+                [*leash, *self.command()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.until(self._answers, "the kubelet's first answer", READY_S)
 
     def command(self) -> list[str]:
         """Return its command line."""

@@ -1,7 +1,12 @@
 """A kubelet that is none, or does not come up: a small program stands in for it."""
 
+import os
+import select
 import signal
 import socket
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,8 @@ import pytest
 from fakecri.kubelet import process
 from fakecri.kubelet.process import Kubelet, KubeletError, NotSeen, version_of
 from tests.kubelet.standin import IGNORES, OBEYS, Unborrowed, write_program
+
+PATIENCE_S = 60
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +71,44 @@ def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(KubeletError, match="runs already"):
             kubelet.start()
     assert kubelet.status == -signal.SIGKILL
+
+
+STARTS_IN_A_THREAD = """
+import sys, threading, time
+from pathlib import Path
+from fakecri.kubelet import process
+from tests.kubelet.standin import Unborrowed
+
+process.Borrowed = Unborrowed
+program, directory = map(Path, sys.argv[1:])
+kubelet = process.Kubelet(program, "unix:///nowhere.sock", directory)
+thread = threading.Thread(target=kubelet.start)
+thread.start()
+thread.join()
+while Path(f"/proc/self/task/{thread.native_id}").exists():
+    time.sleep(0.01)
+print(kubelet.pid, *kubelet.get("/healthz"), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_one_outlives_the_thread_that_asked_for_it_and_not_the_process(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "kubelet", IGNORES)
+    places = map(str, (program, tmp_path / "node"))
+    words = [sys.executable, "-c", STARTS_IN_A_THREAD, *places]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as starter:
+        assert starter.stdout is not None
+        pid, *answer = starter.stdout.readline().split()
+        assert answer == ["200", "ok"]
+        ended = os.pidfd_open(int(pid))
+        starter.kill()
+    try:
+        assert select.select([ended], [], [], PATIENCE_S)[0]
+    finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(ended, signal.SIGKILL)
+        os.close(ended)
 
 
 def test_what_never_comes_is_told_with_the_end_of_the_log(tmp_path: Path) -> None:

@@ -191,12 +191,12 @@ def test_a_run_that_is_terminated_leaves_nothing(tmp_path: Path) -> None:
 
 def _kubelet_of(process: subprocess.Popen[str]) -> tuple[str, Path]:
     """Return the pid and the root directory of a run's kubelet, once that is mounted."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     found: list[tuple[str, Path]] = []
 
     def mounted() -> bool:
         assert process.poll() is None
-        for child in children.read_text().split():
+        threads = Path(f"/proc/{process.pid}/task").glob("*/children")
+        for child in [child for each in threads for child in each.read_text().split()]:
             command = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
             roots = [each for each in command if each.startswith("--root-dir=")]
             found.extend((child, Path(each.partition("=")[2])) for each in roots)
