@@ -66,16 +66,19 @@ def run(options: argparse.Namespace) -> int:
         nodes = []
         for index, name in enumerate(names):
             home = directory / name
-            node = KubeletNode(
-                options.kubelet[index % len(options.kubelet)],
-                home,
-                name=name,
-                settings=settings,
-                gates=dict(options.gate),
-                flags=_flags(options, home),
-                records=options.record,
-                **runtimes[index],
-            )
+            try:
+                node = KubeletNode(
+                    options.kubelet[index % len(options.kubelet)],
+                    home,
+                    name=name,
+                    settings=settings,
+                    gates=dict(options.gate),
+                    flags=_flags(options, home),
+                    records=options.record,
+                    **runtimes[index],
+                )
+            except OSError as error:
+                raise failure(str(error.filename or home), error) from error
             stack.callback(node.close)
             nodes.append(node)
         roster = Roster(directory, nodes, versions, subnets)

@@ -337,11 +337,20 @@ def version_of(program: Path) -> str:
     """Return a kubelet's version, such as v1.36.3. KubeletError where it does not tell."""
     try:
         answer = subprocess.run(  # noqa: S603  # the program that was asked for
-            [program, "--version"], check=True, capture_output=True, text=True
+            [program, "--version"],
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
         )
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise KubeletError(f"{program} does not tell its version: {error}") from error
+    except OSError as error:
+        raise KubeletError(f"{program} does not tell its version: {error.strerror}") from error
+    if answer.returncode:
+        raise KubeletError(
+            f"{program} does not tell its version: it ends with status {answer.returncode}"
+        )
     match = re.fullmatch(r"Kubernetes (v\S+)\s*", answer.stdout)
     if match is None:
-        raise KubeletError(f"{program} is no kubelet: it says {answer.stdout.strip()!r}")
+        says = answer.stdout.strip().partition("\n")[0]
+        raise KubeletError(f"{program} is no kubelet: it says {says!r}")
     return match[1]

@@ -33,15 +33,19 @@ def run(
 
     `record` gets the recording, packed if its name ends with `.gz`; the directory `report` the
     recording, the report as JSON and as a page, and what the kubelet said. UsageError for what
-    cannot be begun. `said` hears of each step.
+    cannot be begun or written. `said` hears of each step.
     """
     live = scenario.live or Live("", cannot_run="nothing says yet how it goes with a kubelet")
     result = begun(scenario, live, version_of(program), seed)
     if result.expected == CANNOT_RUN:
         return result
-    for path in (report, record and record.parent):
-        if path is not None:
-            path.mkdir(parents=True, exist_ok=True)
+    # Whatever cannot be written is refused before the kubelet starts.
+    if report is not None:
+        _make(report)
+    if record is not None:
+        _make(record.parent)
+        with _refused(record):
+            record.open("ab").close()
     with TemporaryDirectory(prefix="fakecri-scenario-") as name:
         directory = Path(name)
         with _opened(live, program, directory, seed) as node:
@@ -95,10 +99,8 @@ def _play(result: Report, live: Live, node: KubeletNode, said: Callable[[Played]
 
 def _calls(node: KubeletNode) -> dict[str, dict[str, int]]:
     calls = node.cri.calls
-    counts, failed = (
-        Counter(each.rpc for each in calls),
-        Counter(each.rpc for each in calls if each.error is not None),
-    )
+    counts = Counter(each.rpc for each in calls)
+    failed = Counter(each.rpc for each in calls if each.error is not None)
     return {rpc: {"count": counts[rpc], "failed": failed[rpc]} for rpc in sorted(counts)}
 
 
@@ -125,8 +127,19 @@ def _write(result: Report, directory: Path, target: Path) -> None:
     _write_bytes(target / "report.html", render(result, recording).encode())
 
 
+def _make(directory: Path) -> None:
+    with _refused(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+
+
 def _write_bytes(target: Path, content: bytes) -> None:
-    try:
+    with _refused(target):
         target.write_bytes(content)
+
+
+@contextmanager
+def _refused(target: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror or error}") from error

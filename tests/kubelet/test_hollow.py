@@ -317,6 +317,15 @@ def test_what_cannot_be_is_refused_before_anything_is_made(
     assert not fleet.home.exists()
 
 
+@pytest.mark.parametrize("path", ["hollow-1", "hollow-1/manifests"])
+def test_a_file_that_is_in_the_way_is_told(fleet: Fleet, path: str) -> None:
+    fleet.write(OBEYS)
+    place = fleet.home / path
+    place.parent.mkdir(parents=True)
+    place.touch()
+    assert fleet.run("--count", "2") == (2, f"fakecri: {place}: File exists\n")
+
+
 def test_what_is_no_kubelet_is_refused(fleet: Fleet) -> None:
     write_program(fleet._program, "echo busybox")
     assert fleet.run() == (2, f"fakecri: {fleet._program} is no kubelet: it says 'busybox'\n")

@@ -122,14 +122,20 @@ def test_what_never_comes_is_told_with_the_end_of_the_log(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("says", "error"),
-    [("busybox 1.35", "is no kubelet: it says 'busybox 1.35'"), (None, "does not tell")],
+    [
+        ("echo busybox 1.35; echo more", "is no kubelet: it says 'busybox 1.35'$"),
+        (r"printf '\377'", "is no kubelet: it says '\ufffd'$"),
+        ("exit 3", "does not tell its version: it ends with status 3$"),
+    ],
 )
-def test_a_program_that_is_no_kubelet_has_no_version(
-    tmp_path: Path, says: str | None, error: str
-) -> None:
-    kubelet = standin(tmp_path, f"echo {says}" if says else "exit 1")
+def test_a_program_that_is_no_kubelet_has_no_version(tmp_path: Path, says: str, error: str) -> None:
     with pytest.raises(KubeletError, match=error):
-        version_of(kubelet.program)
+        version_of(write_program(tmp_path / "program", says))
+
+
+def test_what_cannot_be_executed_has_no_version(tmp_path: Path) -> None:
+    with pytest.raises(KubeletError, match=r"version: Permission denied$"):
+        version_of(tmp_path)
 
 
 def test_the_version_of_a_kubelet_is_what_it_says(tmp_path: Path) -> None:

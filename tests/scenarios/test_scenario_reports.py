@@ -12,6 +12,7 @@ from fakecri.scenarios import find, names
 from fakecri.scenarios.files import CANNOT_RUN, NOT_REPRODUCED, REPRODUCED, Live
 from fakecri.scenarios.pages import render
 from fakecri.scenarios.reports import EventReport, RuleReport, begun
+from tests.kubelet.standin import TELLS_ITS_VERSION, write_program
 from tests.scenarios.stories import LIVE, STORY, report
 
 
@@ -137,12 +138,22 @@ def test_a_mistake_is_one_line(
     assert told in line
 
 
+@pytest.mark.parametrize("option", ["--report={}", "--report={}/x", "--record={}/x", "--record=/"])
+def test_what_cannot_be_written_is_refused_before_the_run(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubelet = write_program(tmp_path / "kubelet", TELLS_ITS_VERSION, "exit 1")
+    arguments = ["probe-runtime-error", "--kubelet", str(kubelet), option.format(kubelet)]
+    assert cli.main(["scenario", "run", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"fakecri: {'/' if option == '--record=/' else kubelet}")
+
+
 def test_a_scenario_that_cannot_run_is_told_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kubelet, mine = tmp_path / "kubelet", tmp_path / "mine.toml"
-    kubelet.write_text("#!/bin/sh\necho Kubernetes v1.36.3\n")
-    kubelet.chmod(0o755)
+    kubelet = write_program(tmp_path / "kubelet", TELLS_ITS_VERSION)
+    mine = tmp_path / "mine.toml"
     mine.write_text(
         'number = 1\nclasses = []\nthreads = []\nabout = ""\n'
         '[live]\nexpect = "x"\ncannot_run = "it needs an API server"\n'
