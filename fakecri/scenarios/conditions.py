@@ -48,7 +48,10 @@ class Term:
     value: Value = ""
 
     def holds(self, values: Values) -> bool:
-        """Whether it does: every value has to fit, and one at least has to be there."""
+        """Whether it does: every value has to fit, and one at least has to be there.
+
+        `!=` holds where `=` does not.
+        """
         if self.sign == "!=":
             return not (values and all(map(self._equals, values)))
         return bool(values) and all(map(self._fits, values))

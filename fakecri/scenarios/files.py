@@ -19,13 +19,13 @@ OUTCOMES = (REPRODUCED, NOT_REPRODUCED, CANNOT_RUN)
 
 _KEYS: Mapping[str, type] = {
     "number": int,
-    "classes": list,
-    "threads": list,
+    "classes": list[str],
+    "threads": list[str],
     "seen_on": str,
     "about": str,
     "good_client": str,
-    "kubelet": list,
-    "rules": list,
+    "kubelet": list[str],
+    "rules": list[str],
     "steps": str,
     "live": dict,
 }
@@ -37,7 +37,7 @@ _LIVE: Mapping[str, type] = {
     "settings": dict,
     "gates": dict,
     "cri": dict,
-    "images": list,
+    "images": list[str],
     "pods": list,
     "steps": str,
     "outcome": dict,
@@ -47,9 +47,9 @@ _NEEDED_LIVE = ("expect", "steps", "outcome")
 CRI_KEYS: Mapping[str, type] = {
     "personality": str,
     "api_level": str,
-    "behaviours": list,
-    "registries": list,
-    "publish": list,
+    "behaviours": list[str],
+    "registries": list[str],
+    "publish": list[str],
     "strict_images": bool,
     "annotations": bool,
     "disk_bytes": int,
@@ -175,13 +175,11 @@ def _scenario(id_: str, table: Mapping[str, Any]) -> Scenario:
 
 def _live(table: Mapping[str, Any]) -> Live:
     _check(table, _LIVE, "live.")
-    if "cannot_run" in table:
-        _need(table, ("expect",), "live.")
-    else:
-        _need(table, _NEEDED_LIVE, "live.")
+    cannot_run = bool(table.get("cannot_run"))
+    _need(table, ("expect",) if cannot_run else _NEEDED_LIVE, "live.")
     _check(table.get("cri", {}), CRI_KEYS, "live.cri.")
     outcome = table.get("outcome", {})
-    _check_outcome(outcome, is_needed="cannot_run" not in table)
+    _check_outcome(outcome, is_needed=not cannot_run)
     for name, value in table.get("gates", {}).items():
         _is_a(value, bool, f"live.gates.{name}")
     try:
@@ -230,11 +228,22 @@ def _check(table: Mapping[str, Any], known: Mapping[str, type], prefix: str) -> 
         _is_a(value, known[key], f"{prefix}{key}")
 
 
-_CALLED = {str: "a text", int: "a number", bool: "true or false", list: "a list", dict: "a table"}
+_CALLED = {
+    str: "a text",
+    int: "a number",
+    bool: "true or false",
+    list: "a list",
+    list[str]: "a list of texts",
+    dict: "a table",
+}
 
 
 def _is_a(value: object, kind: type, where: str) -> None:
-    if type(value) is not kind:
+    if kind == list[str]:
+        fits = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    else:
+        fits = type(value) is kind
+    if not fits:
         raise UsageError(f"{where}: {value!r} is not {_CALLED[kind]}")
 
 

@@ -1,5 +1,7 @@
 """Pods as scenarios have them: short tables, which become whole manifests."""
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -14,6 +16,7 @@ _LISTS = ("containers", "initContainers")
 _IMAGE = "busybox"
 _SLEEP = ["sleep", "infinity"]
 _GRACE_S = 2
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
 
 
 def manifests(pods: Sequence[object]) -> dict[str, Manifest]:
@@ -24,6 +27,7 @@ def manifests(pods: Sequence[object]) -> dict[str, Manifest]:
         if not isinstance(pod, dict):
             raise UsageError(f"{where}: a pod is a table")
         for manifest in _copies(pod, where):
+            _check_json(manifest["spec"], where)
             name = manifest["metadata"]["name"]
             if name in made:
                 raise UsageError(f"{where}.name: there is a pod {name} already")
@@ -37,18 +41,21 @@ def container_names(manifest: Manifest) -> list[str]:
 
 
 def _copies(pod: Mapping[str, Any], where: str) -> Iterator[Manifest]:
-    if not isinstance(pod.get("name"), str):
+    name = pod.get("name")
+    if not isinstance(name, str):
         raise UsageError(f"{where}.name: a pod needs a name")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{where}.name: {name!r} is no name: lower-case letters, digits, - and .")
     count = pod.get("count")
     if count is None:
-        yield _manifest(pod, pod["name"], where)
+        yield _manifest(pod, name, where)
         return
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise UsageError(f"{where}.count: {count!r} is no number of pods")
     if "uid" in pod:
         raise UsageError(f"{where}: count pods cannot all have one uid")
     for index in range(count):
-        yield _manifest(pod, f"{pod['name']}-{index}", where)
+        yield _manifest(pod, f"{name}-{index}", where)
 
 
 def _manifest(pod: Mapping[str, Any], name: str, where: str) -> Manifest:
@@ -57,10 +64,7 @@ def _manifest(pod: Mapping[str, Any], name: str, where: str) -> Manifest:
     spec = {"terminationGracePeriodSeconds": _GRACE_S, "containers": [{}], **deepcopy(rest)}
     for key in _LISTS:
         if key in spec:
-            spec[key] = [
-                _container(each, f"{where}.{key}[{number}]", number)
-                for number, each in enumerate(spec[key])
-            ]
+            spec[key] = list(_containers(spec[key], f"{where}.{key}"))
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -69,10 +73,27 @@ def _manifest(pod: Mapping[str, Any], name: str, where: str) -> Manifest:
     }
 
 
+def _check_json(thing: object, where: str) -> None:
+    try:
+        json.dumps(thing, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{where}: no manifest has it: {error}") from error
+
+
+def _containers(tables: object, where: str) -> Iterator[dict[str, Any]]:
+    if not isinstance(tables, list):
+        raise UsageError(f"{where}: {tables!r} is not a list")
+    for number, table in enumerate(tables):
+        if not isinstance(table, dict):
+            raise UsageError(f"{where}[{number}]: a container is a table")
+        for key in ("name", "run"):
+            if not isinstance(table.get(key, ""), str):
+                raise UsageError(f"{where}[{number}].{key}: {table[key]!r} is not a text")
+        yield _container(table, f"{where}[{number}]", number)
+
+
 def _container(table: Mapping[str, Any], where: str, number: int) -> dict[str, Any]:
     """Return a container. `run` is a script, in the place of a command."""
-    if not isinstance(table, dict):
-        raise UsageError(f"{where}: a container is a table")
     rest = dict(table)
     script = rest.pop("run", None)
     if script is not None:

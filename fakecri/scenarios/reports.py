@@ -9,7 +9,7 @@ from fakecri.core.scheduler import SECOND_NS
 from fakecri.scenarios.files import CANNOT_RUN, Live, Scenario, minor_of
 from fakecri.scenarios.playing import SKIPPED, Played, Player
 
-AS_EXPECTED, OTHERWISE, _USAGE, UNABLE = 0, 1, 2, 3
+AS_EXPECTED, OTHERWISE, UNABLE = 0, 1, 3
 """Exit statuses; 2 is for mistakes."""
 
 
@@ -91,7 +91,7 @@ class Report:
 
     @property
     def exit_status(self) -> int:
-        """What a command ends with: see docs/scenarios.md."""
+        """What a command ends with: see docs/scenario_files.md."""
         if self.outcome == CANNOT_RUN:
             return UNABLE
         return AS_EXPECTED if self.as_expected else OTHERWISE

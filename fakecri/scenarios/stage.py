@@ -50,9 +50,9 @@ class NodeStage:
     def do(self, step: Step) -> str:
         """Do what a step says; return what there is to tell of it. UsageError if it cannot be."""
         do: Callable[..., str] = getattr(self, f"_do_{step.verb}")
-        return do(*([step.arguments] if step.verb in {"put", "remove"} else step.arguments))
+        return do(*step.arguments)
 
-    def _do_put(self, names: tuple[str, ...]) -> str:
+    def _do_put(self, *names: str) -> str:
         for name in names:
             self._put.setdefault(name, self._live.pods[name])
         self.node.put_all([self._put[name] for name in names])
@@ -65,7 +65,7 @@ class NodeStage:
             self.node.put(self._put[name])
         return ", ".join(names)
 
-    def _do_remove(self, names: tuple[str, ...]) -> str:
+    def _do_remove(self, *names: str) -> str:
         for name in names:
             try:
                 self.node.remove(name)

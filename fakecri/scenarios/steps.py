@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fakecri.core.durations import parse_duration, render_duration
+from fakecri.core.durations import parse_duration
 from fakecri.core.faults.patterns import glob_matcher
 from fakecri.core.faults.reading import RuleError
 from fakecri.core.faults.texts import parse_rules
 from fakecri.core.scheduler import SECOND_NS
 from fakecri.core.state_faults import StateFault, StateFaultError
 from fakecri.scenarios.conditions import Condition, Known, parse_condition
-from fakecri.scenarios.lines import LineError, Word, Words, span_ns
+from fakecri.scenarios.lines import LineError, Words, span_ns
 
 PATIENCE_NS = 30 * SECOND_NS
 """How long something is waited for where a step does not say."""
@@ -105,12 +105,12 @@ def _step(line: str, number: int, known: Known) -> Step:
     verb = words.one_of("a step", [*DOING, *WATCHING]).text
     text = line.strip()
     if verb in WATCHING:
-        for_ns, within_ns = words.span_at_end("for"), words.span_at_end("within")
-        if (verb == "never") != (for_ns is not None) or (for_ns is not None and within_ns):
-            wanted = "for SPAN" if verb == "never" else "within SPAN"
-            raise LineError(len(line) + 1, f"{verb} ends with: {wanted}")
+        wanted, other = ("for", "within") if verb == "never" else ("within", "for")
+        ns = words.span_at_end(wanted)
+        if (ns is None and verb == "never") or words.span_at_end(other) is not None:
+            raise LineError(len(line) + 1, f"{verb} ends with: {wanted} SPAN")
         condition = parse_condition(words, known)
-        return Step(verb, text, number, (), condition, for_ns or within_ns or PATIENCE_NS)
+        return Step(verb, text, number, (), condition, PATIENCE_NS if ns is None else ns)
     arguments = _READ[verb](words, known)
     words.end()
     span_ns = arguments[0] if verb == "wait" else 0
@@ -195,11 +195,3 @@ _READ: Mapping[str, Callable[[Words, Known], list[Any]]] = {
     "kubelet": lambda words, _: [words.one_of("what a kubelet can do", KUBELET).text],
     "wait": lambda words, _: [span_ns(words.take("a span, as 10s"))],
 }
-
-
-def shown_span(ns: int) -> str:
-    """Return a span of time for people: whole milliseconds."""
-    return render_duration(ns // 1_000_000 * 1_000_000)
-
-
-__all__ = ["Step", "StepError", "Word", "parse_steps", "shown_span"]

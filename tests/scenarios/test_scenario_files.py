@@ -1,5 +1,6 @@
 """The files of scenarios: those of the library, and what is said of wrong ones."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,8 @@ def test_what_cannot_run_needs_no_steps() -> None:
             HEAD + LIVE.replace('"reproduced" }', '"not reproduced" }'),
             "x.toml: live.steps: not reproduced: write what comes instead",
         ),
+        (HEAD + LIVE + "images = [1]", "x.toml: live.images: [1] is not a list of texts"),
+        (HEAD + "[live]\nexpect = ''\ncannot_run = ''", "x.toml: live.steps: this key is missing"),
         (HEAD + LIVE + "[[live.pods]]\n", "x.toml: live.pods[0].name: a pod needs a name"),
         (HEAD + LIVE + "pods = [1]\n", "x.toml: live.pods[0]: a pod is a table"),
     ],
@@ -158,6 +161,10 @@ def test_short_tables_become_whole_manifests() -> None:
     [
         ({"name": "web", "count": 0}, r"pods\[0\]\.count: 0 is no number of pods"),
         ({"name": "web", "count": 2, "uid": "u"}, "cannot all have one uid"),
+        ({"name": "a/b"}, r"pods\[0\]\.name: 'a/b' is no name"),
+        ({"name": "web", "day": date(2030, 1, 1)}, "date is not JSON serializable"),
+        ({"name": "web", "containers": 3}, r"pods\[0\]\.containers: 3 is not a list"),
+        ({"name": "web", "containers": [{"name": 5}]}, r"\[0\]\.name: 5 is not a text"),
         ({"name": "web", "containers": [1]}, r"pods\[0\]\.containers\[0\]: a container is a table"),
         ({"name": "web", "containers": [{"run": "x", "command": []}]}, "do not go together"),
     ],

@@ -77,6 +77,7 @@ def test_steps_know_their_lines_and_spans() -> None:
     assert (put.line, put.arguments) == (3, ("web", "db-0", "db-1"))
     assert (never.line, never.span_ns) == (4, 3 * SECOND_NS)
     assert (see.line, see.span_ns) == (5, 30 * SECOND_NS)
+    assert parse_steps("never exited for 0s", PODS)[0].span_ns == 0
     assert see.watches
     assert not put.watches
 
@@ -109,6 +110,7 @@ def test_faults_are_known_as_such() -> None:
         ("see phase", 10, "here should be POD of phase"),
         ("see phase web =", 16, "here should be what phase is compared with"),
         ("see phase web for 3s", 21, "see ends with: within SPAN"),
+        ("never phase web within 0s for 3s", 33, "never ends with: for SPAN"),
         ("never phase web within 3s", 26, "never ends with: for SPAN"),
         ("see phase web within soon", 22, "soon is no span of time: write "),
         ("see new phase web", 9, "new counts, and phase is a text"),
