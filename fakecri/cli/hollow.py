@@ -27,8 +27,8 @@ from fakecri.cli.serving import add_behaviour_options, add_personality_options
 from fakecri.cli.tables import aligned
 from fakecri.control.options import Options
 from fakecri.errors import UsageError
-from fakecri.kubelet.hollow import HOLLOW, JOINED, HollowNodes, own_subnet, split_subnet
-from fakecri.kubelet.node import KubeletNode
+from fakecri.kubelet.hollow import HOLLOW, JOINED, HollowNodes, split_subnet
+from fakecri.kubelet.node import KubeletNode, own_subnet
 from fakecri.kubelet.process import version_of
 from fakecri.machine_mounts import mount_points
 from fakecri.network import NETWORKS
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         check_ready_fd(options.ready_fd)
     names = _names(options.name_prefix, options.count)
     versions = {program: version_of(program) for program in options.kubelet}
-    subnets = split_subnet(options.pod_subnet or own_subnet(), options.count)
+    subnets = split_subnet(options.pod_subnet or own_subnet(wide=True), options.count)
     runtimes = [_runtime(options, index, subnet) for index, subnet in enumerate(subnets)]
     for each in runtimes:
         Options(**each).check()

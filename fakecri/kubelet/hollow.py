@@ -163,8 +163,3 @@ def split_subnet(text: str, count: int) -> list[str]:
     except ValueError as error:
         raise UsageError(f"pod subnet {text} is too small for {count} nodes") from error
     return list(map(str, parts))
-
-
-def own_subnet() -> str:
-    """Return a subnet of the loopback block that other processes hardly have."""
-    return f"127.{192 + os.getpid() % 60}.0.0/16"

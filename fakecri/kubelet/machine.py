@@ -141,5 +141,10 @@ def _is_alive(holder: list[int]) -> bool:
 
 def _begin_of(pid: int) -> int:
     """Return when a process began, in ticks since boot: a pid may be used again."""
+    return int(process_stat(pid)[19])
+
+
+def process_stat(pid: int) -> list[str]:
+    """Return what /proc/PID/stat says, from the state on. OSError if nobody is there."""
     # The name of the program, in parentheses, may have blanks.
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.request import urlopen
 
+from fakecri.kubelet.machine import process_stat
+
 CROWDS = (0, 5, 20)
 PATIENCE_S = 300
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -89,7 +91,7 @@ def _mib(pid: int, name: str) -> float:
 
 
 def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = process_stat(pid)
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 

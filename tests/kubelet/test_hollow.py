@@ -13,7 +13,8 @@ import pytest
 from fakecri.cli import main
 from fakecri.errors import UsageError
 from fakecri.kubelet import KubeletNode, hollow, process
-from fakecri.kubelet.hollow import HollowNodes, own_subnet, split_subnet
+from fakecri.kubelet.hollow import HollowNodes, split_subnet
+from fakecri.kubelet.node import own_subnet
 from tests.kubelet.standin import (
     IGNORES,
     LEAVES,
@@ -340,4 +341,4 @@ def test_parts_of_a_subnet_are_equal_and_have_nothing_in_common() -> None:
     ]
     with pytest.raises(UsageError, match="too small"):
         split_subnet("127.35.0.0/30", 9)
-    assert split_subnet(own_subnet(), 200)[199].endswith("/24")
+    assert split_subnet(own_subnet(wide=True), 200)[199].endswith("/24")

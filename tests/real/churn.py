@@ -32,6 +32,8 @@ from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
 from fakecri.control.client import Control, ControlError
 from fakecri.kubelet import Kubelet, NotSeen
+from fakecri.kubelet.machine import process_stat
+from fakecri.kubelet.node import own_subnet
 from tests.control.processes import serving
 
 if TYPE_CHECKING:
@@ -144,7 +146,7 @@ class Usage:
         home = Path(f"/proc/{pid}")
         status = dict(each.split(":", 1) for each in (home / "status").read_text().splitlines())
         open_files = list(_links(home / "fd"))
-        times = (home / "stat").read_text().rpartition(")")[2].split()
+        times = process_stat(pid)
         ticks = int(times[11]) + int(times[12])
         return cls(
             rss_kib=int(status["VmRSS"].split()[0]),
@@ -255,7 +257,8 @@ def churning(program: Path, seed: int) -> Iterator[Churn]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fcri-churn-")))
         places = ("--host-mounts", str(home), "--image-fs", str(home))
-        server = stack.enter_context(serving("--network", "loopback", *places, *SUBNET))
+        network = ("--network", "loopback", "--pod-subnet", own_subnet(wide=True))
+        server = stack.enter_context(serving(*network, *places))
         kubelet = stack.enter_context(
             Kubelet(program, server.endpoint, home / "kubelet", settings=SETTINGS, flags=("--v=1",))
         )
@@ -266,10 +269,6 @@ def churning(program: Path, seed: int) -> Iterator[Churn]:
             stack.enter_context(Control(server.control)),
             random.Random(seed),  # noqa: S311  # it keeps no secrets
         )
-
-
-SUBNET = ("--pod-subnet", f"127.{64 + os.getpid() % 64}.0.0/16")
-"""Which other processes hardly have."""
 
 
 def last(churn: Churn, minutes: float, rate: float, tell: Callable[[Any], None]) -> list[Any]:
