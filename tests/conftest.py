@@ -22,6 +22,15 @@ for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(each, lambda *_: None)
 
 
+@pytest.hookimpl(tryfirst=True)  # the plugin reads the marks in its own hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep real tools on one worker of pytest-xdist, beside all else: they wait, mostly."""
+    for item in items:
+        item.add_marker(
+            pytest.mark.xdist_group("real" if item.get_closest_marker("real") else "fake")
+        )
+
+
 @pytest.fixture(params=FACES)
 def face(request: pytest.FixtureRequest) -> str:
     """Name the face that a behaviour test runs on; it runs on both."""
