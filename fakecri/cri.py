@@ -279,13 +279,16 @@ class CRI(Laboratory):
         self._streams = open_streaming(self._host, address, tls).address
         return self._streams
 
-    def open_nri(self, address: str) -> None:
+    def open_nri(self, address: str, *, request_timeout: Span = "2s") -> None:
         """Let plugins of NRI connect to a unix socket, `unix:///path` or `/path`.
 
-        UnusableAddress where nobody can listen there. The socket goes with the runtime.
+        A plugin that takes longer than `request_timeout` for an answer is closed, as is one that is
+        an object. UnusableAddress where nobody can listen there. The socket goes with the runtime.
         """
-        from fakecri.nri.server import open_nri  # noqa: PLC0415  # as in `serve`
+        from fakecri.nri.server import open_nri, timeout_ns  # noqa: PLC0415  # as in `serve`
 
+        with self._host.turn() as world:
+            world.nri.request_timeout_ns = timeout_ns(request_timeout)
         open_nri(self._host, address)
 
     @contextmanager

@@ -119,6 +119,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         streaming_address=options.streaming_address,
         streaming_tls=chosen_tls(options),
         nri_socket=options.nri_socket,
+        nri_request_timeout=options.nri_request_timeout,
         files=lambda: _both(files(), options),
         on_disk=options.logs == "disk" or bool(options.host_mounts),
         state=tuple(options.state),
@@ -186,6 +187,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_network_options(parser)
     add_streaming_options(parser)
     add("--nri-socket", metavar="PATH", help="a unix socket to which plugins of NRI connect")
+    add(
+        "--nri-request-timeout",
+        default="2s",
+        metavar="DURATION",
+        help="how long a plugin may take for an answer (2s)",
+    )
     add("--strict-images", action="store_true", help="pull only images that were added")
     add(
         "--add-image",

@@ -19,7 +19,7 @@ from fakecri.cri import CRI
 from fakecri.endpoints import ANY_PORT
 from fakecri.errors import UsageError
 from fakecri.network import choose_subnets, open_network
-from fakecri.nri.server import check_nri
+from fakecri.nri.server import check_nri, timeout_ns
 from fakecri.opening import open_host
 from fakecri.pace import Pace, parse_pace
 from fakecri.scopes import Scope, as_rules, texts_of
@@ -55,6 +55,8 @@ class Options:
     streaming_tls: Tls | None = None
     nri_socket: str | None = None
     """Where plugins of NRI connect."""
+    nri_request_timeout: str = "2s"
+    """How long one of them may take for an answer."""
     files: OpenFiles = memory_files
     state: tuple[str, ...] = ()
     """What happens to the node by itself: texts of state faults."""
@@ -91,18 +93,16 @@ class Options:
             _behaviour(text, prefix)
         for text in self.state:
             _state_fault(text, prefix)
-        try:
-            require_fields(self.mask)
-        except UsageError as error:
-            raise UsageError(f"{prefix}mask {error}") from error
-        try:
-            chosen_level(self.api_level)
-        except UsageError as error:
-            raise UsageError(f"{prefix}api-level {error}") from error
-        try:
-            profile_of(self.personality)
-        except UsageError as error:
-            raise UsageError(f"{prefix}personality {error}") from error
+        for name, read in (
+            ("mask", lambda: require_fields(self.mask)),
+            ("api-level", lambda: chosen_level(self.api_level)),
+            ("personality", lambda: profile_of(self.personality)),
+            ("nri-request-timeout", lambda: timeout_ns(self.nri_request_timeout)),
+        ):
+            try:
+                read()
+            except UsageError as error:
+                raise UsageError(f"{prefix}{name} {error}") from error
         texts_of(self.rules)
         choose_subnets(self.network, self.pod_subnets)
         check_streaming(self.streaming_address, self.streaming_tls, prefix)
@@ -155,7 +155,7 @@ class Options:
         open_network(cri.host, self.network)
         cri.open_streams(self.streaming_address, self.streaming_tls)
         if self.nri_socket is not None:
-            cri.open_nri(self.nri_socket)
+            cri.open_nri(self.nri_socket, request_timeout=self.nri_request_timeout)
         for reference in self.images:
             _add_image(cri.registry, reference)
         _configure(cri.registry, self.registries)

@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from fakecri.clock import Span, span_ns
 from fakecri.core.world import World
 from fakecri.endpoints import (
     SocketFile,
@@ -121,6 +122,14 @@ def open_nri(host: Host, address: str) -> NRIServer:
     server = NRIServer(host, address)
     server.open()
     return server
+
+
+def timeout_ns(span: Span) -> int:
+    """Return how long a plugin may take for an answer. UsageError where that is no time."""
+    limit_ns = span_ns(span)
+    if limit_ns <= 0:
+        raise UsageError(f"{span}: a plugin takes some time to answer")
+    return limit_ns
 
 
 def check_nri(address: str, prefix: str) -> None:

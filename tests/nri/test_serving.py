@@ -10,9 +10,10 @@ import pytest
 
 from fakecri.api import nri_pb2 as nri
 from fakecri.api import runtime_pb2 as pb
+from fakecri.api import ttrpc_pb2 as ttrpc
 from fakecri.channel import connect, runtime_stub
 from tests.control.processes import fakecri, serving
-from tests.nri.wire_plugin import WirePlugin
+from tests.nri.wire_plugin import Wire, WirePlugin
 from tests.server.served import until
 from tests.support import sandbox_config
 
@@ -66,6 +67,34 @@ def test_with_plugins_there_are_no_snapshots(directory: Path) -> None:
         done = server.ctl("snapshot")
     assert done.returncode != 0
     assert "what plugins answer cannot be made to come again" in done.stderr
+
+
+def test_a_plugin_is_told_how_long_it_may_take(directory: Path) -> None:
+    path = directory / "nri.sock"
+    who = nri.RegisterPluginRequest(plugin_name="test", plugin_idx="00")
+    with serving("--nri-socket", str(path), "--nri-request-timeout", "10s"):
+        wire = Wire(path)
+        wire.call("RegisterPlugin", who.SerializeToString())
+        assert not wire.receive().response.status.code
+        request = ttrpc.Request.FromString(wire.receive().content)
+        wire.close()
+    told = nri.ConfigureRequest.FromString(request.payload)
+    assert (request.method, told.request_timeout) == ("Configure", 10_000)
+    assert request.timeout_nano == 9_900_000_000
+
+
+@pytest.mark.parametrize(
+    ("timeout", "text"),
+    [("soon", "'soon' is no span of time: write "), ("0s", "0s: a plugin takes some time to ")],
+)
+def test_a_timeout_that_cannot_be_is_a_usage_error(
+    directory: Path, timeout: str, text: str
+) -> None:
+    options = ("--nri-socket", str(directory / "nri.sock"), "--nri-request-timeout", timeout)
+    done = fakecri("serve", "--listen", f"unix://{directory}/cri.sock", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"fakecri: --nri-request-timeout {text}")
+    assert not list(directory.iterdir())
 
 
 @pytest.mark.parametrize(

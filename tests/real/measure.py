@@ -40,7 +40,8 @@ def fakecri(home: Path, personality: str = DEFAULT) -> Iterator[Subject]:
     """Serve the fake in namespaces of its own, whose IPC is the node's."""
     plugins = "" if personality in WITHOUT_PLUGINS else f"{home}/nri.sock"
     node = ("--network", "loopback", "--host-mounts", str(home), "--host-mounts", "/proc")
-    socket = ("--nri-socket", plugins) if plugins else ()
+    # critest holds an answer back for 2 s, which is all the time that there is by default.
+    socket = ("--nri-socket", plugins, "--nri-request-timeout", "10s") if plugins else ()
     options = (*node, *socket, "--personality", personality)
     with namespaces() as inside, serving(*options, inside=inside) as served:
         yield Subject(served.endpoint, inside, plugins)
