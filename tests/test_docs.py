@@ -47,7 +47,7 @@ LISTS = (
 )
 DRAW_STATES = DOCS / "draw_states.py"
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
