@@ -24,6 +24,7 @@ EPOCH_NS = 1_767_225_600 * SECOND_NS
 BLINK_S = 0.01
 FASTEST = 1e9
 """No time runs faster: a second is a nanosecond then."""
+STRETCH_NS = SECOND_NS // 2
 LONGEST_PAUSE_S = 3600.0  # what a thread can wait for has a limit
 
 
@@ -103,6 +104,7 @@ class Rate:
         self._rate = _checked_rate(rate)
         self.start_ns = time.time_ns() if start_ns is None else start_ns
         self._origin_ns = time.monotonic_ns()
+        self._lags = False
 
     @property
     def rate(self) -> float:
@@ -119,12 +121,23 @@ class Rate:
         self.start_ns, self._origin_ns = now_ns, time.monotonic_ns()
 
     def follow(self, world: World) -> None:
-        """Advance to what the monotonic clock says."""
-        passed_ns = int((time.monotonic_ns() - self._origin_ns) * self._rate)
-        world.scheduler.advance_to(self.start_ns + passed_ns)
+        """Advance to what the monotonic clock says, or as far as half a second allows.
+
+        Where more happens than the machine can do, time lags behind, as processes on a real node
+        do, and calls are answered between.
+        """
+        end_ns = time.monotonic_ns() + STRETCH_NS
+        self._lags = not world.scheduler.advance_to(
+            self._target_ns(), lambda: time.monotonic_ns() > end_ns
+        )
+
+    def _target_ns(self) -> int:
+        return self.start_ns + int((time.monotonic_ns() - self._origin_ns) * self._rate)
 
     def pause_s(self, now_ns: int, due_ns: int | None) -> float | None:
-        """Return the real seconds until `due_ns`, an hour at most."""
+        """Return the real seconds until `due_ns`, an hour at most; a blink where time lags."""
+        if self._lags:
+            return BLINK_S
         if due_ns is None or not self._rate:
             return None
         pause_s = (due_ns - now_ns) / self._rate / SECOND_NS
@@ -133,7 +146,7 @@ class Rate:
     def skip(self, world: World, delta_ns: int) -> None:
         """Be `delta_ns` further on from now on."""
         self.start_ns += delta_ns
-        self.follow(world)
+        world.scheduler.advance_to(self._target_ns())
 
 
 def _checked_rate(rate: float) -> Fraction:

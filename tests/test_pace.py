@@ -11,7 +11,8 @@ from freezegun import freeze_time
 from fakecri.api import runtime_pb2 as pb
 from fakecri.cri import CRI
 from fakecri.errors import Stuck, UsageError
-from fakecri.pace import EPOCH_NS, Rate, System, parse_pace
+from fakecri.opening import open_host
+from fakecri.pace import BLINK_S, EPOCH_NS, STRETCH_NS, Rate, System, parse_pace
 from tests.support import Node, node
 
 SECOND_NS = 1_000_000_000
@@ -113,6 +114,45 @@ def test_a_rate_makes_time_run_faster_than_the_wall() -> None:
         assert stopped.container_id == container
         status = opened.status(container)
         assert status.finished_at - status.started_at >= 2 * SECOND_NS
+
+
+def test_time_lags_where_more_happens_than_the_machine_can_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real_ns = 0
+    monkeypatch.setattr("fakecri.pace.time.monotonic_ns", lambda: real_ns)
+    world = open_host(pace=(pace := Rate(start_ns=1))).world
+    begun: list[int] = []
+
+    def work() -> None:
+        nonlocal real_ns
+        begun.append(world.scheduler.now_ns)
+        real_ns += STRETCH_NS // 2
+
+    for second in range(1, 9):
+        world.scheduler.at(second * SECOND_NS, work)
+    real_ns = 9 * SECOND_NS
+    pace.follow(world)
+    assert begun == [SECOND_NS, 2 * SECOND_NS, 3 * SECOND_NS]
+    assert world.scheduler.now_ns == 3 * SECOND_NS
+    assert pace.pause_s(world.scheduler.now_ns, 4 * SECOND_NS) == BLINK_S
+    pace.skip(world, 2)
+    assert len(begun) == 8
+    pace.follow(world)
+    assert world.scheduler.now_ns == real_ns + 3
+    assert pace.pause_s(0, SECOND_NS) == 1
+
+
+def test_calls_are_answered_where_time_cannot_be_followed(
+    face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakecri.pace.STRETCH_NS", SECOND_NS // 100)
+    with node(face, pace=Rate(1e6)) as opened:
+        opened.pull()
+        busy = opened.run(opened.run_sandbox(), "sh", "-c", "while :; do sleep 0.01; done")
+        assert opened.status(busy).state == pb.CONTAINER_RUNNING
+        opened.stop(busy, timeout=0)
+        assert opened.status(busy).exit_code == 137
 
 
 def test_the_wall_shows_the_present_at_the_start_of_a_rate() -> None:

@@ -123,16 +123,22 @@ class Scheduler:
             heappop(others)
         return others if others and not (timers and timers[0] < others[0]) else timers
 
-    def advance_to(self, when_ns: int) -> None:
-        """Move time forward, stopping at each timer on the way. Never moves it back."""
+    def advance_to(self, when_ns: int, enough: Callable[[], bool] | None = None) -> bool:
+        """Move time forward, stopping at each timer on the way. Never moves it back.
+
+        After a timer it may be `enough`: then time stays there. Return whether it got to the end.
+        """
         when_ns = min(when_ns, END_NS)
         self.run()
         while (timers := self._heap(patient=True)) and timers[0].when_ns <= when_ns:
+            if enough is not None and enough():
+                return False
             timer = heappop(timers)
             self.now_ns = timer.when_ns
             timer.fire()
             self.run()
         self.now_ns = max(self.now_ns, when_ns)
+        return True
 
 
 class Future(Generic[T]):
