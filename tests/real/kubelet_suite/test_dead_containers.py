@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 
 KEPT = 2
-EXITS = 4
+EXITS = 3
 SOON = {"crashLoopBackOff": {"maxContainerRestartPeriod": "1s"}}
 FLAG = f"--maximum-dead-containers-per-container={KEPT}"
 

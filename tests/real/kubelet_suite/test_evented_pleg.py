@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,20 +39,32 @@ def personality(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def node(
-    fresh_node: Callable[..., AbstractContextManager[KubeletNode]], personality: str
-) -> Iterator[KubeletNode]:
-    """A node with the gate, where a pod has ended, one is restarted and one deleted."""
-    with fresh_node(gates={"EventedPLEG": True}, personality=personality) as node:
-        node.put_all(PODS)
-        await_running(node, "evented-deleted")
-        node.remove("evented-deleted")
-        node.until(lambda: node.kubelet.phase("evented-once") == "Succeeded", "the pod to end")
-        node.until(
-            lambda: node.kubelet.container("evented-again", "main").get("restartCount"),
-            "the container to be restarted",
-        )
-        yield node
+def nodes(
+    fresh_node: Callable[..., AbstractContextManager[KubeletNode]],
+) -> Iterator[dict[str, KubeletNode]]:
+    """Nodes with the gate, by what their runtimes are like, whose pods live at the same time."""
+    with ExitStack() as stack:
+        nodes = {}
+        for each in TELLS_ALL:
+            opened = fresh_node(gates={"EventedPLEG": True}, personality=each)
+            nodes[each] = stack.enter_context(opened)
+            nodes[each].put_all(PODS)
+        for node in nodes.values():
+            await_running(node, "evented-deleted")
+            node.remove("evented-deleted")
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def node(nodes: dict[str, KubeletNode], personality: str) -> KubeletNode:
+    """A node where a pod has ended, one is restarted and one deleted."""
+    node = nodes[personality]
+    node.until(lambda: node.kubelet.phase("evented-once") == "Succeeded", "the pod to end")
+    node.until(
+        lambda: node.kubelet.container("evented-again", "main").get("restartCount"),
+        "the container to be restarted",
+    )
+    return node
 
 
 def test_a_container_that_ends_is_told_of_by_an_event(node: KubeletNode) -> None:

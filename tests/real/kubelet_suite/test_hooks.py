@@ -39,14 +39,15 @@ FAILS = {"postStart": shell("echo no good; exit 5")}
 FAILS_TO_STOP = {"preStop": shell("exit 6")}
 WEB = {"postStart": get("/started"), "preStop": get("/stopping")}
 REFUSED = {"postStart": get("/started", port=8099)}
+POLITE = ("sh", "-c", "trap 'exit 0' TERM; sleep 1d & wait")
 
 PODS = [
     pod("starts", box_named("main", lifecycle=STARTS)),
-    pod("starts-badly", box_named("main", lifecycle=FAILS), box_named("next")),
-    pod("refused", box_named("main", lifecycle=REFUSED)),
+    pod("starts-badly", box_named("main", *POLITE, lifecycle=FAILS), box_named("next")),
+    pod("refused", box_named("main", *POLITE, lifecycle=REFUSED)),
     pod(
         "stops",
-        box_named("main", "sh", "-c", "trap 'exit 0' TERM; sleep 1d & wait", lifecycle=STOPS),
+        box_named("main", *POLITE, lifecycle=STOPS),
         terminationGracePeriodSeconds=GRACE_S,
     ),
     pod("stops-badly", box_named("main", lifecycle=FAILS_TO_STOP)),

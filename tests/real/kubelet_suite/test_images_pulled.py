@@ -143,27 +143,6 @@ def test_an_image_that_must_not_be_pulled_is_waited_for(node: KubeletNode) -> No
     node.cri.history.never("PullImage", pod="never-there-*")
 
 
-@pytest.mark.usefixtures("brought")
-def test_a_pull_that_failed_is_made_again_after_a_while(node: KubeletNode) -> None:
-    await_running(node, "away")
-    node.cri.history.gap("PullImage", at_least=BACK_OFF_S, pod="away-*")
-    *failed, pulled = node.cri.history.select("PullImage", pod="away-*")
-    assert failed
-    assert all(each.error for each in failed)
-    assert pulled.error is None
-    reasons = [each.reason for each in node.kubelet.events(pod="away")]
-    assert reasons[:4] == ["Pulling", "Failed", "Failed", "BackOff"]
-    first, second, *_ = told(node, "Failed", "away")
-    assert (UNAVAILABLE in first, second) == (True, "Error: ErrImagePull")
-    assert told(node, "BackOff", "away")[0] == f'Back-off pulling image "{AWAY}"'
-
-
-@pytest.mark.usefixtures("brought")
-def test_the_image_of_a_volume_is_pulled_again_likewise(node: KubeletNode) -> None:
-    await_running(node, "content-away")
-    node.cri.history.gap("PullImage", at_least=BACK_OFF_S, image=AWAY_CONTENT)
-
-
 def test_a_pod_waits_in_back_off_for_an_image_that_never_comes(node: KubeletNode) -> None:
     message = waiting(node, "gone", "main", "ImagePullBackOff")
     # What a runtime answers with another code than UNKNOWN is shown as gRPC has it.
@@ -203,6 +182,28 @@ def test_what_was_pulled_is_noted_down_under_the_id_of_the_image(node: KubeletNo
     assert record["credentialMapping"] == {"images.test/new": {"nodePodsAccessible": True}}
     # Nothing is known of what was there before.
     assert not record_of(node, present.id).exists()
+
+
+# The others have taken some of the time that it takes.
+@pytest.mark.usefixtures("brought")
+def test_a_pull_that_failed_is_made_again_after_a_while(node: KubeletNode) -> None:
+    await_running(node, "away")
+    node.cri.history.gap("PullImage", at_least=BACK_OFF_S, pod="away-*")
+    *failed, pulled = node.cri.history.select("PullImage", pod="away-*")
+    assert failed
+    assert all(each.error for each in failed)
+    assert pulled.error is None
+    reasons = [each.reason for each in node.kubelet.events(pod="away")]
+    assert reasons[:4] == ["Pulling", "Failed", "Failed", "BackOff"]
+    first, second, *_ = told(node, "Failed", "away")
+    assert (UNAVAILABLE in first, second) == (True, "Error: ErrImagePull")
+    assert told(node, "BackOff", "away")[0] == f'Back-off pulling image "{AWAY}"'
+
+
+@pytest.mark.usefixtures("brought")
+def test_the_image_of_a_volume_is_pulled_again_likewise(node: KubeletNode) -> None:
+    await_running(node, "content-away")
+    node.cri.history.gap("PullImage", at_least=BACK_OFF_S, image=AWAY_CONTENT)
 
 
 def image_named(node: KubeletNode, name: str) -> pb.Image:
