@@ -1,13 +1,20 @@
 """Fixtures of all tests: a node behind each face."""
 
+from __future__ import annotations
+
 import os
 import signal
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.support import FACES, Node, node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xdist.remote import Producer
 
 # A deadline of each example would be a timed test: it fails where the machine is busy. And a run
 # must not fail for what the one before it did not see: new examples are looked for on demand.
@@ -22,13 +29,18 @@ for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(each, lambda *_: None)
 
 
-@pytest.hookimpl(tryfirst=True)  # the plugin reads the marks in its own hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep real tools on one worker of pytest-xdist, beside all else: they wait, mostly."""
-    for item in items:
-        item.add_marker(
-            pytest.mark.xdist_group("real" if item.get_closest_marker("real") else "fake")
-        )
+@pytest.hookimpl(optionalhook=True)  # it is pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> object:
+    """Keep real tools on one worker with `--dist loadgroup`, beside all else: they wait, mostly."""
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415  # only who has workers has it
+
+    class RealBesideFake(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "real" if nodeid.startswith("tests/real/") else "fake"
+
+    return RealBesideFake(config, log)
 
 
 @pytest.fixture(params=FACES)
