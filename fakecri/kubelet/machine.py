@@ -100,7 +100,11 @@ class Borrowed:
             raise MachineError("a kubelet needs root")
         self._directory = Path(os.path.realpath(directory))
         self._ledger = Ledger()
-        self._ledger.enter()
+        try:
+            self._ledger.enter()
+        except OSError as error:
+            reason = f"{error.filename or 'its sysctls'}: {error.strerror}"
+            raise MachineError(f"a kubelet cannot have this machine: {reason}") from error
 
     def give_back(self) -> None:
         """Put back what the kubelet, which has ended, has changed."""

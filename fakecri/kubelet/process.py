@@ -314,9 +314,12 @@ class Kubelet(UntilLeft):
 
 def _get(connection: http.client.HTTPConnection, path: str) -> tuple[int, str]:
     with closing(connection):
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode(errors="replace")
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode(errors="replace")
+        except http.client.HTTPException as error:  # such as half an answer of one that is killed
+            raise ConnectionError(f"{path}: {error!r}") from error
 
 
 def _own_addresses() -> list[str]:

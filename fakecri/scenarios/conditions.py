@@ -13,7 +13,7 @@ from fakecri.core.faults.patterns import glob_matcher
 from fakecri.core.faults.reading import similar
 from fakecri.core.history.choosing import Choice
 from fakecri.errors import UsageError
-from fakecri.scenarios.facts import CONTAINER, FACTS, POD, TEXT, THING
+from fakecri.scenarios.facts import CONTAINER, FACTS, POD, TEXT, THING, Fact
 from fakecri.scenarios.lines import Word, Words
 
 Value: TypeAlias = str | float
@@ -167,7 +167,7 @@ def _term(words: Words, known: Known) -> Term:
     for kind, word in zip(fact.arguments, arguments, strict=True):
         _check_argument(kind, word, known)
     parts += arguments
-    options = _options(words, name, fact.option_names, parts)
+    options = _options(words, name, fact, parts)
     sign, value = _comparison(words, fact.kind, name)
     text = " ".join(part.text for part in parts)
     return Term(
@@ -181,8 +181,9 @@ def _term(words: Words, known: Known) -> Term:
     )
 
 
-def _options(words: Words, name: Word, known: Sequence[str], parts: list[Word]) -> dict[str, str]:
+def _options(words: Words, name: Word, fact: Fact, parts: list[Word]) -> dict[str, str]:
     options: dict[str, str] = {}
+    known = dict(each.split("=") for each in fact.options)
     while (peeked := words.peek().partition("="))[1] and peeked[0].isalpha():
         word = words.take("an option")
         if peeked[0] not in known:
@@ -190,6 +191,8 @@ def _options(words: Words, name: Word, known: Sequence[str], parts: list[Word]) 
             raise word.error(f"{peeked[0]} is no option of {name.text}{meant}")
         key, _, value = word.text.partition("=")
         options[key] = Word(value, word.column + len(key) + 1).plain
+        if known[key].islower() and options[key] != known[key]:
+            raise word.error(f"{key} can be {known[key]} alone")
         parts.append(word)
     return options
 

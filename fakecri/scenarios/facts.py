@@ -23,11 +23,6 @@ class Fact:
     """What may be asked for more exactly: each as `option=VALUE`."""
 
     @property
-    def option_names(self) -> tuple[str, ...]:
-        """Their names."""
-        return tuple(each.partition("=")[0] for each in self.options)
-
-    @property
     def form(self) -> str:
         """What follows its name."""
         return " ".join([*self.arguments, *(f"[{option}]" for option in self.options)])

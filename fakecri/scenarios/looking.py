@@ -107,11 +107,12 @@ class Look:
     def _metric(self, term: Term) -> Values:
         name, _, labels = term.arguments[0].partition("{")
         status, text = self._answer(term.options.get("at", "/metrics"))
-        if status != _OK:
-            return [ABSENT]
         pairs = (part.partition("=") for part in labels.rstrip("}").split(",") if part)
         wanted = {key.strip(): value.strip().strip('"') for key, _, value in pairs}
-        return [Metrics(text).total(name, **wanted)]
+        try:
+            return [Metrics(text).total(name, **wanted) if status == _OK else ABSENT]
+        except ValueError:  # something else is at this path
+            return [ABSENT]
 
     def _exited(self, _: Term) -> Values:
         try:

@@ -34,7 +34,7 @@ WATCHING: Mapping[str, str] = {
 
 DOING: Mapping[str, tuple[str, str]] = {
     "put": ("[POD ...]", "write the manifests of these pods, by names or globs; of all"),
-    "edit": ("POD PATH = JSON", "change a field of a manifest that was put, and write it anew"),
+    "edit": ("POD PATH = JSON", "change a field of a manifest, and write it"),
     "remove": ("POD ...", "remove manifests"),
     "arm": ("RULE", "arm a rule, see faults.md"),
     "disarm": ("", "take back all rules that were armed"),

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from fakecri.kubelet.machine import SYSCTLS, WATCHES, WATCHES_ENOUGH, Ledger
+from fakecri.kubelet import machine
+from fakecri.kubelet.machine import (
+    SYSCTLS,
+    WATCHES,
+    WATCHES_ENOUGH,
+    Borrowed,
+    Ledger,
+    MachineError,
+)
 
 
 @pytest.fixture
@@ -85,3 +93,13 @@ def test_who_has_enough_to_watch_files_keeps_it(tmp_path: Path, proc_sys: Path) 
     (proc_sys / WATCHES).write_text("100000\n")
     ledger.enter()
     assert (proc_sys / WATCHES).read_text() == "100000\n"
+
+
+def test_a_machine_that_cannot_be_had_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "nowhere" / "ledger"
+    monkeypatch.setattr(machine, "Ledger", lambda: Ledger(path))
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    with pytest.raises(MachineError, match=f"{path}: No such file or directory$"):
+        Borrowed(tmp_path)

@@ -64,6 +64,15 @@ def test_one_that_does_not_start_leaves_the_machine_as_it_was(
     assert given_back == ["all"]
 
 
+def test_an_answer_that_breaks_off_is_none(tmp_path: Path) -> None:
+    too_long = 'self.path == "/healthz" or self.send_header("Content-Length", "9")'
+    torn = OBEYS.replace("self.end_headers", f"{too_long}; self.end_headers")
+    with standin(tmp_path, torn) as kubelet:
+        for path, why in (("/pods", "IncompleteRead"), ("/a b", "InvalidURL")):
+            with pytest.raises(ConnectionError, match=f"{path}: {why}"):
+                kubelet.get(path)
+
+
 def test_one_that_does_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "TERM_S", 0.1)
     with standin(tmp_path, IGNORES) as kubelet:

@@ -203,7 +203,8 @@ def _version_of(path: Path) -> str:
         answer = subprocess.run([path, "--version"], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError):
         return "not there"
-    return answer.stdout.splitlines()[0].split()[-1]
+    words = answer.stdout.partition("\n")[0].split()
+    return words[-1] if words else "of no version"
 
 
 def _build_program(name: str) -> Tool:

@@ -116,6 +116,7 @@ def test_faults_are_known_as_such() -> None:
         ("see new phase web", 9, "new counts, and phase is a text"),
         ("see calls CreateContaner", 11, "CreateContaner: column 1: "),
         ("see calls Version eror=x", 19, "eror is no option of calls; did you mean error?"),
+        ("see http /healthz port=ssl", 19, "port can be tls alone"),
         ("arm Version = eror(UNKNOWN)", 15, ""),
         ("state container web-node/app exi 3", 30, ""),
         ("clock jump back", 12, "back is no span of time, as -40s"),

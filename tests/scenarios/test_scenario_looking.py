@@ -133,7 +133,12 @@ def test_facts_of_the_kubelet_are_what_it_says(node: TellingNode) -> None:
     assert read(node, "kubelet-events BackOff") == [0]
 
 
-def test_metrics_that_cannot_be_had_are_no_number(node: TellingNode) -> None:
+@pytest.mark.parametrize("answer", [None, (404, "n 1"), (200, "<html>")])
+def test_metrics_that_cannot_be_had_are_no_number(
+    node: TellingNode, answer: tuple[int, str] | None
+) -> None:
+    if answer:
+        node.kubelet.answers["/metrics"] = answer
     (value,) = read(node, "metric n")
     assert isinstance(value, float)
     assert math.isnan(value)
