@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.tables import Page, table
-from fakecri.scenarios import Scenario, find, names
+from fakecri.scenarios import Scenario, library
 from fakecri.scenarios.files import CANNOT_RUN, OUTCOMES, minor_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "kubelet"
@@ -43,7 +43,7 @@ def _scenarios() -> str:
         "recording",
         "remark",
     )
-    return table(heads, (_row(find(name)) for name in names()))
+    return table(heads, map(_row, library()))
 
 
 def _row(scenario: Scenario) -> Sequence[str]:
@@ -79,7 +79,7 @@ def _seconds(runs: Sequence[dict[str, Any]], key: str) -> str:
 
 def _figures() -> str:
     """How many scenarios came out how, by version."""
-    found = [find(name) for name in names()]
+    found = library()
     counts = {version: Counter(_outcome(each, version) for each in found) for version in versions()}
     rows = ((v, *(str(counts[v][outcome]) for outcome in OUTCOMES)) for v in versions())
     return table(("kubelet", *OUTCOMES), rows)

@@ -27,6 +27,7 @@ from fakecri.cli.serving import add_behaviour_options, add_personality_options
 from fakecri.cli.tables import aligned
 from fakecri.control.options import Options
 from fakecri.errors import UsageError
+from fakecri.kubelet.configuration import Settings
 from fakecri.kubelet.hollow import HOLLOW, JOINED, HollowNodes, split_subnet
 from fakecri.kubelet.node import KubeletNode, own_subnet
 from fakecri.kubelet.process import version_of
@@ -65,24 +66,34 @@ def run(options: argparse.Namespace) -> int:
     with _directory(options.directory) as directory, ExitStack() as stack:
         nodes = []
         for index, name in enumerate(names):
-            home = directory / name
-            try:
-                node = KubeletNode(
-                    options.kubelet[index % len(options.kubelet)],
-                    home,
-                    name=name,
-                    settings=settings,
-                    gates=dict(options.gate),
-                    flags=_flags(options, home),
-                    records=options.record,
-                    **runtimes[index],
-                )
-            except OSError as error:
-                raise failure(str(error.filename or home), error) from error
+            program = options.kubelet[index % len(options.kubelet)]
+            node = _node(options, program, directory / name, settings, runtimes[index])
             stack.callback(node.close)
             nodes.append(node)
         roster = Roster(directory, nodes, versions, subnets)
         return _run(roster, options)
+
+
+def _node(
+    options: argparse.Namespace,
+    program: Path,
+    home: Path,
+    settings: Settings,
+    runtime: dict[str, Any],
+) -> KubeletNode:
+    try:
+        return KubeletNode(
+            program,
+            home,
+            name=home.name,
+            settings=settings,
+            gates=dict(options.gate),
+            flags=_flags(options, home),
+            records=options.record,
+            **runtime,
+        )
+    except OSError as error:
+        raise failure(str(error.filename or home), error) from error
 
 
 def _run(roster: "Roster", options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fakecri.cli.commands import Commands, add_command, say
-from fakecri.scenarios import find, names
+from fakecri.scenarios import find, library
 from fakecri.scenarios.files import CANNOT_RUN, Scenario, source
 from fakecri.scenarios.playing import Played
 
@@ -43,7 +43,7 @@ def _add_run(family: Commands) -> None:
 
 def list_(options: argparse.Namespace) -> int:
     """Print the scenarios; return 0."""
-    found = [find(name) for name in names()]
+    found = library()
     if options.json:
         say(json.dumps([_row(each) for each in found], indent=2) + "\n")
         return 0

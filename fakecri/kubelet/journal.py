@@ -21,8 +21,9 @@ class Line:
     fields: Mapping[str, Any] | None = None
 
     def __str__(self) -> str:
-        said = {key: value for key, value in (self.fields or {}).items() if key not in _USUAL}
-        return " ".join([self.message, *(f"{key}={json.dumps(said[key])}" for key in said)])
+        said = (self.fields or {}).items()
+        unusual = [f"{key}={json.dumps(value)}" for key, value in said if key not in _USUAL]
+        return " ".join([self.message, *unusual])
 
 
 _USUAL = {"ts", "caller", "msg", "v"}

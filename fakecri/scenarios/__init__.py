@@ -4,6 +4,6 @@ What reads the files is pure. What plays their steps knows a Stage alone; the on
 kubelet is in `stage`. See docs/scenario_files.md.
 """
 
-from fakecri.scenarios.files import Scenario, find, names
+from fakecri.scenarios.files import Scenario, find, library, names
 
-__all__ = ["Scenario", "find", "names"]
+__all__ = ["Scenario", "find", "library", "names"]

@@ -119,10 +119,14 @@ def minor_of(version: str) -> str:
     return ".".join(version.removeprefix("v").split(".")[:2])
 
 
+def library() -> list[Scenario]:
+    """Return the scenarios of the library, by their numbers."""
+    return sorted(map(find, _ids()), key=lambda each: (each.number, each.id))
+
+
 def names() -> list[str]:
-    """Return the ids of the library's scenarios, by their numbers."""
-    found = [find(id_) for id_ in _ids()]
-    return [each.id for each in sorted(found, key=lambda each: (each.number, each.id))]
+    """Return their ids, likewise."""
+    return [each.id for each in library()]
 
 
 def find(id_: str) -> Scenario:
@@ -140,7 +144,7 @@ def source(id_: str) -> str:
     if id_ not in _ids():
         meant = similar(id_, _ids()) or "; fakecri scenario ls lists them"
         raise UsageError(f"there is no scenario {id_}{meant}")
-    text: str = (_library() / f"{id_}.toml").read_text("utf-8")
+    text: str = (_directory() / f"{id_}.toml").read_text("utf-8")
     return text
 
 
@@ -153,14 +157,14 @@ def parse(id_: str, text: str) -> Scenario:
         raise UsageError(f"{id_}.toml: {error}") from error
 
 
-def _library() -> Any:
+def _directory() -> Any:
     return resources.files("fakecri.scenarios") / "library"
 
 
 def _ids() -> list[str]:
     return sorted(
         each.name.removesuffix(".toml")
-        for each in _library().iterdir()
+        for each in _directory().iterdir()
         if each.name.endswith(".toml")
     )
 

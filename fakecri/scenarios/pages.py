@@ -1,14 +1,15 @@
 """A report as one page for a browser, with the timeline of its recording in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib import resources
+from itertools import starmap
 from typing import Any
 
 from fakecri.core.recording import Recording
 from fakecri.scenarios.playing import DONE, MISSED, SKIPPED
-from fakecri.scenarios.reports import EventReport, Report, StepReport
+from fakecri.scenarios.reports import EventReport, Report, RuleReport, StepReport
 from fakecri.timeline import render_html
 
 _GOOD, _BAD, _DULL = "good", "bad", "dull"
@@ -23,21 +24,19 @@ def render(report: Report, recording: bytes) -> str:
         _verdict(report),
         _texts(report),
         _table("What was done, and what was seen", _STEPS, map(_step, report.steps), "steps"),
-        _table(
-            "Rules", ("rule", "calls struck"), ((_code(r.text), _(r.fired)) for r in report.rules)
-        ),
+        _table("Rules", ("rule", "calls struck"), map(_rule, report.rules)),
         "<h2>Timeline</h2>",
         # It has a policy of its own, and cannot reach the page around it.
         f'<iframe title="Timeline" sandbox="allow-scripts" srcdoc="{escape(timeline)}"></iframe>',
         _table("What the kubelet told", _EVENTS, map(_event, report.kubelet_events)),
-        _table("Calls", ("RPC", "calls", "failed"), _calls(report)),
+        _table("Calls", ("RPC", "calls", "failed"), starmap(_call, report.calls.items())),
     ]
     return (
         _page().replace("[[title]]", _(title)).replace("[[body]]", "\n".join(filter(None, parts)))
     )
 
 
-_STEPS = ("at", "step", "what came of it", "after", "")
+_STEPS = ("at", "step", "what came of it", "after")
 _EVENTS = ("at", "times", "pod", "type", "reason", "message")
 
 
@@ -88,42 +87,39 @@ def _texts(report: Report) -> str:
     return "\n".join(f"<p><b>{_(head)}</b>{_(text)}</p>" for head, text in texts if text)
 
 
-def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """Return a table; `rows` are HTML. The last cell of a row of steps is its class."""
-    lines = [_row(row, kind) for row in rows]
-    if not lines:
+def _table(title: str, heads: Sequence[str], rows: Iterable[str], kind: str = "") -> str:
+    """Return a table of such rows; nothing where there are none."""
+    body = "\n".join(rows)
+    if not body:
         return ""
-    shown = heads[:-1] if kind else heads
-    head = "".join(f"<th>{_(each)}</th>" for each in shown)
-    body = "\n".join(lines)
+    head = "".join(f"<th>{_(each)}</th>" for each in heads)
     return f'<h2>{_(title)}</h2>\n<table class="{kind}"><tr>{head}</tr>\n{body}</table>'
 
 
-def _row(cells: Sequence[str], kind: str) -> str:
-    *shown, class_ = cells if kind else (*cells, "")
-    return f'<tr class="{class_}">{"".join(f"<td>{cell}</td>" for cell in shown)}</tr>'
+def _row(*cells: str, kind: str = "") -> str:
+    """Return a row; its cells are HTML."""
+    return f'<tr class="{kind}">{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
 
 
-def _step(step: StepReport) -> Sequence[str]:
+def _step(step: StepReport) -> str:
     look = {MISSED: _BAD, SKIPPED: _DULL, DONE: "fault" if step.injects else _DULL}
     is_watched = step.result not in {DONE, SKIPPED}
     came = f"<b>{_(step.result)}</b> {_(step.told)}" if is_watched else _(step.told)
-    return (
-        f"{step.at_s:.1f} s",
-        _code(step.text),
-        came,
-        f"{step.after_s:.1f} s" if is_watched else "",
-        look.get(step.result, _GOOD),
-    )
+    after = f"{step.after_s:.1f} s" if is_watched else ""
+    kind = look.get(step.result, _GOOD)
+    return _row(f"{step.at_s:.1f} s", _code(step.text), came, after, kind=kind)
 
 
-def _event(each: EventReport) -> Sequence[str]:
+def _rule(rule: RuleReport) -> str:
+    return _row(_code(rule.text), _(rule.fired))
+
+
+def _event(each: EventReport) -> str:
     times = f"{each.count}, until {each.last_s:.1f} s" if each.count > 1 else "1"
     about = f"{each.pod}/{each.container}" if each.container else each.pod
     texts = (f"{each.at_s:.1f} s", times, about, each.type, each.reason, each.message)
-    return [_(text) for text in texts]
+    return _row(*map(_, texts))
 
 
-def _calls(report: Report) -> Iterable[Sequence[str]]:
-    for rpc, counts in report.calls.items():
-        yield _code(rpc), str(counts["count"]), str(counts["failed"] or "")
+def _call(rpc: str, counts: Mapping[str, int]) -> str:
+    return _row(_code(rpc), str(counts["count"]), str(counts["failed"] or ""))

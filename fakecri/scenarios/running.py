@@ -3,7 +3,7 @@
 import gzip
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,7 +48,7 @@ def run(
             record.open("ab").close()
     with TemporaryDirectory(prefix="fakecri-scenario-") as name:
         directory = Path(name)
-        with _opened(live, program, directory, seed) as node:
+        with closing(_node(live, program, directory, seed)) as node:
             _play(result, live, node, said)
         if record is not None:
             _keep(directory / "recording.jsonl", record)
@@ -58,9 +58,8 @@ def run(
     return result
 
 
-@contextmanager
-def _opened(live: Live, program: Path, directory: Path, seed: int) -> Iterator[KubeletNode]:
-    node = KubeletNode(
+def _node(live: Live, program: Path, directory: Path, seed: int) -> KubeletNode:
+    return KubeletNode(
         program,
         directory,
         name=NODE,
@@ -69,10 +68,6 @@ def _opened(live: Live, program: Path, directory: Path, seed: int) -> Iterator[K
         seed=seed,
         **cri_options(live),
     )
-    try:
-        yield node
-    finally:
-        node.close()
 
 
 def _play(result: Report, live: Live, node: KubeletNode, said: Callable[[Played], None]) -> None:

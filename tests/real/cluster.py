@@ -40,6 +40,8 @@ PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
 }
+NODES = "/api/v1/nodes"
+PODS = PATHS["Pod"].format("default")
 
 
 class Refusal(Exception):  # noqa: N818  # it reads as what it is
@@ -109,13 +111,18 @@ def _write_keys(home: Path) -> None:
     _openssl(home, "x509", "-req", "-in", "client.csr", *signed, "-out", "client.crt")
 
 
+def _program(name: str) -> Path:
+    tool = install.provide(name)
+    if tool.path is None:
+        raise SystemExit(str(tool))
+    return tool.path
+
+
 @contextmanager
 def _running(home: Path, name: str, *flags: str) -> Iterator[None]:
-    program = install.provide(name)
-    if program.path is None:
-        raise SystemExit(str(program))
+    program = _program(name)
     with (home / f"{name}.log").open("w") as log:
-        process = subprocess.Popen([program.path, *flags], cwd=home, stdout=log, stderr=log)
+        process = subprocess.Popen([program, *flags], cwd=home, stdout=log, stderr=log)
         try:
             yield
         finally:
@@ -208,15 +215,15 @@ def node_command(api: Api, home: Path) -> list[str]:
     arguments = nodes_page.node_arguments()
     for there, place in here.items():
         arguments = [each.replace(there, place) for each in arguments]
-    kubelet = install.provide("kubelet").path
-    return [sys.executable, "-m", "fakecri", "node", f"--kubelet={kubelet}", *arguments]
+    node = ("fakecri", "node", f"--kubelet={_program('kubelet')}")
+    return [sys.executable, "-m", *node, *arguments]
 
 
-def ready_nodes(api: Api) -> list[str]:
-    """The names of the nodes that are Ready."""
+def ready(api: Api, path: str) -> list[str]:
+    """The names of those objects, nodes or pods, that are Ready."""
     return [
         each["metadata"]["name"]
-        for each in api.items("/api/v1/nodes")
+        for each in api.items(path)
         for condition in each["status"].get("conditions", [])
         if (condition["type"], condition["status"]) == ("Ready", "True")
     ]
@@ -235,19 +242,9 @@ def bind_pods(api: Api, nodes: list[str], count: int) -> None:
             api.create({"kind": "Pod", **template, "metadata": {"name": name}})
             target = {"apiVersion": "v1", "kind": "Node", "name": node}
             api.post(
-                f"/api/v1/namespaces/default/pods/{name}/binding",
+                f"{PODS}/{name}/binding",
                 {"metadata": {"name": name}, "target": target},
             )
-
-
-def running_pods(api: Api) -> list[str]:
-    """The names of the pods that run, and are ready."""
-    return [
-        each["metadata"]["name"]
-        for each in api.items("/api/v1/namespaces/default/pods")
-        for condition in each["status"].get("conditions", [])
-        if (condition["type"], condition["status"]) == ("Ready", "True")
-    ]
 
 
 def main() -> int:
@@ -259,12 +256,12 @@ def main() -> int:
         created = create_documents(api)
         with subprocess.Popen(node_command(api, Path(name)), stdout=subprocess.DEVNULL) as nodes:
             try:
-                ready_s = until(lambda: len(ready_nodes(api)) == 10, "nodes to be Ready")
-                names = ready_nodes(api)
+                ready_s = until(lambda: len(ready(api, NODES)) == 10, "nodes to be Ready")
+                names = ready(api, NODES)
                 bind_pods(api, names, given.pods)
                 everywhere = given.pods * len(names)
-                running_s = until(lambda: len(running_pods(api)) == everywhere, "pods")
-                told = api.get(f"/api/v1/namespaces/default/pods/{names[0]}-0/log")
+                running_s = until(lambda: len(ready(api, PODS)) == everywhere, "pods")
+                told = api.get(f"{PODS}/{names[0]}-0/log")
             finally:
                 nodes.terminate()
         figures = {

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from docs import list_scenarios
-from fakecri.scenarios import find, names
+from fakecri.scenarios import find, library
 from fakecri.scenarios.files import CANNOT_RUN, REPRODUCED, minor_of
 from tests.real import install
 from tests.real.install import KUBELET_VERSION, KUBELETS
@@ -35,13 +35,13 @@ class Run(NamedTuple):
 
 def runs(ids: Sequence[str]) -> Iterator[Run]:
     """Return what is to be run: of these scenarios, or of all that can run."""
-    for id_ in ids or names():
-        live = find(id_).live
+    for scenario in map(find, ids) if ids else library():
+        live = scenario.live
         if live is None or live.cannot_run:
             continue
         for version in KUBELETS:
             if live.expected(minor_of(version)) != CANNOT_RUN:
-                yield Run(id_, version)
+                yield Run(scenario.id, version)
 
 
 def outcome_of(run: Run, *, record: bool) -> dict[str, Any]:
@@ -56,12 +56,9 @@ def outcome_of(run: Run, *, record: bool) -> dict[str, Any]:
         report = json.loads(ended.stdout)
         if record and run.version == KUBELET_VERSION and report["outcome"] == REPRODUCED:
             _keep(recording)
-    why = (
-        report["why"] or ""
-        if report["as_expected"]
-        else f"its file says {report['expected']}; {report['why']}"
-    )
-    sys.stdout.write(f"{run.scenario} {run.version}: {report['outcome']} {why}\n")
+    says = "" if report["as_expected"] else f"its file says {report['expected']}; "
+    told = f"{report['outcome']} {says}{report['why']}"
+    sys.stdout.write(f"{run.scenario} {run.version}: {told}\n")
     return {key: report[key] for key in ("outcome", "recovered_s", "took_s")}
 
 
