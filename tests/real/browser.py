@@ -14,14 +14,16 @@ import select
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from tests.real import install
+from tests.real.runtimes import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,9 +113,15 @@ class Page:
 
     def open(self, path: Path) -> None:
         """Load a file, and wait until it is there and painted."""
-        self.do("Page.navigate", url=path.as_uri())
-        self.browser.wait_for("Page.loadEventFired", self.session)
+        document = self.do("Page.navigate", url=path.as_uri())["loaderId"]
+        while not self._has_loaded(document):
+            pass
         self.settle()
+
+    def _has_loaded(self, document: str) -> bool:
+        """Wait for the next event in a document's life: the blank one has its own."""
+        event = self.browser.wait_for("Page.lifecycleEvent", self.session)
+        return (event["loaderId"], event["name"]) == (document, "load")
 
     def settle(self) -> None:
         """Wait until what was asked for is painted."""
@@ -202,7 +210,7 @@ def open_browser() -> Iterator[Browser]:
     """Start the browser; at the end it is gone, and so is what it wrote."""
     program = install.find("chromium").path
     assert program is not None
-    with TemporaryDirectory(prefix="fcri-browser-", ignore_cleanup_errors=True) as home:
+    with _home() as home:
         (to_read, its_write), (its_read, to_write) = _pipe(), _pipe()
         # The protocol's own numbers are 3 and 4; a shell puts the pipes there.
         start = f'exec "$0" "$@" 3<&{its_read} 4>&{its_write} {its_read}<&- {its_write}>&-'
@@ -220,11 +228,27 @@ def open_browser() -> Iterator[Browser]:
         browser = Browser(to_read, to_write, process, Path(home))
         try:
             yield browser
-            browser.command("Browser.close")
+            with suppress(BrowserError):  # it may go without a word
+                browser.command("Browser.close")
         finally:
             os.close(to_write)
             _end(process)
             os.close(to_read)
+
+
+@contextmanager
+def _home() -> Iterator[str]:
+    """A directory that has gone at the end, though the browser's processes end one by one."""
+    home = mkdtemp(prefix="fcri-browser-")
+    try:
+        yield home
+    finally:
+        until(lambda: _is_removed(home), "the end of the browser's directory")
+
+
+def _is_removed(directory: str) -> bool:
+    rmtree(directory, ignore_errors=True)
+    return not Path(directory).exists()
 
 
 def _pipe() -> tuple[int, int]:
@@ -237,11 +261,11 @@ def _pipe() -> tuple[int, int]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(PATIENCE_S)
-    except subprocess.TimeoutExpired:
+    with suppress(ProcessLookupError):  # all of it has ended
         os.killpg(process.pid, signal.SIGKILL)  # a group of its own: nobody else is in it
-        process.wait()
+    process.wait()
 
 
 @contextmanager
@@ -253,6 +277,7 @@ def open_page(browser: Browser) -> Iterator[Page]:
     page = Page(browser, attached["sessionId"])
     for domain in ("Page", "Runtime", "Log", "Network"):
         page.do(f"{domain}.enable")
+    page.do("Page.setLifecycleEventsEnabled", enabled=True)
     page.look(1400, 860)
     yield page
     browser.command("Target.closeTarget", targetId=target)
