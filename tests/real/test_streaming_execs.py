@@ -16,6 +16,7 @@ from tests.real.wires import (
     SUCCESS,
     exited,
     failure,
+    reads,
     shell,
     told_to,
 )
@@ -244,11 +245,13 @@ def test_a_terminal(doors: Doors, running: str) -> None:
     ]
 
 
-def test_the_end_of_a_terminals_stdin_ends_its_output(doors: Doors, running: str) -> None:
-    command = shell("echo begun; sleep 1; echo lost; exit 3")
+def test_the_end_of_a_terminals_stdin_ends_its_output(doors: Doors, pod: Pod, running: str) -> None:
+    command = shell("echo begun; until [ -e /go ]; do sleep 0.1; done; echo lost; exit 3")
     url = doors.exec(running, *command, tty=True, stdin=True, stderr=False)
     with spdy_client.open(url, tty=True, stdin=True) as stream:
-        assert stream.read() == b"begun\r\n"
+        reads(stream.read, b"begun\r\n")
         stream.close_stdin()
+        assert stream.read() == b""
+        pod.crictl.ok("exec", "--sync", running, "touch", "/go")
         told = told_to(doors.runtime, stream)
     assert told[4:7] == ["stdout: begun\r\n", "end of stdout", f"error: {exited(3, *command)}"]

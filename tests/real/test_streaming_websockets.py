@@ -178,7 +178,10 @@ def test_todays_subprotocols_are_for_the_fake(client: Client, runtime: Runtime) 
 
 @pytest.mark.parametrize("protocol", ["", V1, BASE64, V4, V4_BASE64])
 def test_a_success_has_a_status_since_v4(client: Client, runtime: Runtime, protocol: str) -> None:
-    opened = client.exec("sh", "-c", "echo hi; sleep 0.2; echo err >&2", protocol=protocol)
+    script = "echo hi; read line; echo err >&2"
+    opened = client.exec("sh", "-c", script, protocol=protocol, stdin=True)
+    assert opened.read() == b"hi\n"
+    opened.write(b"\n")
     status = [(3, runtime.expects(SUCCESS))] if "v4" in protocol else []
     assert rest(opened) == [(1, b""), (1, b"hi\n"), (2, b"err\n"), *status]
 
@@ -256,7 +259,7 @@ def test_what_is_no_base64_is_dropped(client: Client, text: bytes) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\x03\xe8", b"\x03\xe9away", b"x"])
 def test_a_close_is_answered_with_a_normal_one(client: Client, content: bytes) -> None:
-    opened = client.exec("sleep", "1")
+    opened = client.exec("sleep", "300")
     opened.socket.send_raw(frame(content, 0x88))
     assert rest(opened) == [(1, b"")]
 
