@@ -46,10 +46,13 @@ def test_attach_ends_with_success_whatever_the_exit_code(doors: Doors, pod: Pod)
 
 
 def test_attach_to_a_container_that_is_stopped(doors: Doors, pod: Pod) -> None:
-    container = pod.start("main", "sleep", "300")
+    container = pod.start("main", *shell("while echo here; do sleep 0.1; done"))
     with spdy_client.open(doors.attach(container)) as stream:
+        assert stream.read()  # it is attached by now
         doors.stop(container)
         told = told_to(doors.runtime, stream)
+    said = told.pop(len(REPLIES))
+    assert set(said.split()) == {"stdout:", "here"}
     assert told == [*REPLIES, *ENDS, SUCCESS, *FAREWELL]
 
 
@@ -139,9 +142,11 @@ def test_the_end_of_stdin_ends_an_attachment_to_a_terminal(doors: Doors, pod: Po
     container = pod.start("main", *shell(READING), stdin=True, stdin_once=True, tty=True)
     url = doors.attach(container, stdin=True, tty=True, stderr=False)
     with spdy_client.open(url, stdin=True, tty=True) as stream:
+        stream.write(b"one\n")
+        reads(stream.read, b"got one\r\n")  # it is attached by now
         stream.close_stdin()
         told = told_to(doors.runtime, stream)
-    assert told[4:6] == ["end of stdout", SUCCESS]
+    assert told[5:7] == ["end of stdout", SUCCESS]
     assert pod.status(container)["state"] == "CONTAINER_RUNNING"
 
 

@@ -12,7 +12,7 @@ from wsproto.events import Ping
 
 from fakecri.api import runtime_pb2 as pb
 from fakecri.channel import connect, runtime_stub
-from tests.real.runtimes import Difference
+from tests.real.runtimes import REAL, Difference
 from tests.real.test_crictl_forwards import web_server
 from tests.streaming import http_client
 from tests.streaming.http_client import Answer
@@ -298,8 +298,17 @@ def test_an_attachment_without_stdin_to_a_container_with_it_ends_at_once(
     client: Client, stage: Stage, runtime: Runtime
 ) -> None:
     cat = stage.pod().start("cat", "cat", stdin=True)
-    opened = Command(client.open(client.attach_url(cat, stdout=True)))
-    assert rest(opened) == [(1, b""), (3, runtime.expects(SUCCESS))]
+
+    def told() -> list[tuple[int, bytes]]:
+        return rest(Command(client.open(client.attach_url(cat, stdout=True))))
+
+    try:
+        found = told()
+    except TimeoutError:
+        # One in thousands lasts: there was no stdin before a containerd had added stdout.
+        assert runtime.name == REAL
+        found = told()
+    assert found == [(1, b""), (3, runtime.expects(SUCCESS))]
 
 
 def test_an_attachment_gets_what_is_written(client: Client, stage: Stage) -> None:
