@@ -226,7 +226,8 @@ class Player:
 
     def _events(self, play: _Play) -> Fields:
         """Return the events of each thing, in their order; the end of a pod is its last."""
-        if self._side.events is None:
+        # A runtime without events has said so before it answered all these calls.
+        if self._side.events is None or not self._side.events.there:
             return {}
         events: dict[str, list[Fields]] = {name: [] for name in play.pods.values()}
         going = set(play.pods)

@@ -25,6 +25,10 @@ _EVENT_S = 5.0
 class Events(Protocol):
     """The events of a runtime, from the beginning of the run."""
 
+    @property
+    def there(self) -> bool:
+        """Whether it has any."""
+
     def next(self) -> pb.ContainerEventResponse | None:
         """Return the next one; None where none comes in time."""
 
@@ -41,7 +45,7 @@ class Side:
     pause: Callable[[], None]
     """Lets POLL_S pass on the runtime."""
     events: Events | None = None
-    """None: the runtime has none."""
+    """None: they are not looked at."""
 
 
 @contextmanager
@@ -56,9 +60,7 @@ def reached(endpoint: str) -> Iterator[Side]:
             raise UsageError(f"{endpoint}: {error.details()}") from error
         events = _Listener(runtime)
         stack.callback(events.close)
-        side = Side(runtime, image_stub(channel), read_file, rename_file, pause)
-        side.events = events if events.there else None
-        yield side
+        yield Side(runtime, image_stub(channel), read_file, rename_file, pause, events)
 
 
 def pause() -> None:
@@ -111,15 +113,21 @@ class _Listener:
     def __init__(self, runtime: RuntimeServiceStub) -> None:
         self._call: Any = runtime.GetContainerEvents(pb.GetEventsRequest())
         self._come: queue.Queue[pb.ContainerEventResponse | None] = queue.Queue()
+        self._has_told = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
-        # A runtime without them says so soon; one that has them says nothing.
+        # One that has them says nothing when it begins to tell; one without says so soon.
         self._thread.join(_SILENCE_S)
-        self.there = self._thread.is_alive()
+
+    @property
+    def there(self) -> bool:
+        """Whether the runtime has told something, or may."""
+        return self._has_told or self._thread.is_alive()
 
     def _listen(self) -> None:
         with suppress(grpc.RpcError):
             for each in self._call:
+                self._has_told = True
                 self._come.put(each)
         self._come.put(None)
 
