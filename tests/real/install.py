@@ -235,15 +235,17 @@ def _go_source(go: str, program: Program) -> Path:
 
 def _go_build(go: str, program: Program, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
+    made = place.with_name(f"{place.name}.{os.getpid()}")
     flags = ["-trimpath", "-ldflags", program.stamp, "-mod=readonly"]
     subprocess.run(
-        [go, *program.arguments, *flags, "-o", place, program.package],
+        [go, *program.arguments, *flags, "-o", made, program.package],
         check=True,
         capture_output=True,
         text=True,
         env=os.environ | {"CGO_ENABLED": "0"},  # containers have no libraries
         cwd=program.source or _go_source(go, program),
     )
+    made.replace(place)  # at once: half a program would be found, too
 
 
 def _find_package(name: str) -> Tool:
