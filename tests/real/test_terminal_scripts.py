@@ -93,9 +93,9 @@ class RealStage:
         """Whether nothing comes for a time, as all who are at the terminal wait for something."""
         self._deliver()
         before = self._states()
-        if self._is_readable(limit_s if BLOCKED.issuperset(before.values()) else 0):
+        if self._is_readable(limit_s):
             return False
-        return before == self._states()
+        return BLOCKED.issuperset(before.values()) and before == self._states()
 
     def _is_readable(self, limit_s: float) -> bool:
         return bool(select.select([self.client], [], [], limit_s)[0])
