@@ -28,6 +28,7 @@ from fakecri.core.shell.tokens import REDIRECTIONS, Token
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\+?)=")
 _INDEXED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[")
 _COMBINING = {"&&": Word((Literal("-a"),)), "||": Word((Literal("-o"),))}
+_QUOTES = re.compile(r"['\"\\]")
 _DECLARING = frozenset({"declare", "typeset", "local", "export", "readonly"})
 
 
@@ -74,14 +75,13 @@ class Compound(Branches):
             raise self.failure("process substitution is not simulated")
         if self.peek().kind != "word":
             raise self.expected()
-        word = self.take().word
+        token = self.take()
         if operator.text in {"<<", "<<-"}:
-            delimiter = "".join(getattr(part, "text", "") for part in word.parts)
-            quoted = any(isinstance(part, Quoted) for part in word.parts)
+            delimiter, quoted = _delimiter(token.word, self.text[token.start : self.position])
             document = HereDocument(delimiter, quoted, operator.text == "<<-")
             self.add_document(document)
             return Redirection(operator.fd, "<<", document)
-        return Redirection(operator.fd, operator.text, word)
+        return Redirection(operator.fd, operator.text, token.word)
 
     # Simple commands.
 
@@ -284,3 +284,12 @@ _READERS = {
     "select": Compound.select,
     "case": Compound.case,
 }
+
+
+def _delimiter(word: Word, written: str) -> tuple[str, bool]:
+    """Return what ends a here-document, and whether it is quoted: nothing in it is expanded."""
+    texts = [part for part in word.parts if isinstance(part, Literal | Quoted)]
+    if len(texts) == len(word.parts):
+        return "".join(part.text for part in texts), any(isinstance(x, Quoted) for x in texts)
+    bare = _QUOTES.sub("", written)
+    return bare, bare != written

@@ -36,6 +36,7 @@ from fakecri.core.shell.syntax import (
 )
 from fakecri.core.shell.text import single_quoted
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=+,@%^-]+")
 _QUOTED_BY_ASH = re.compile(r"[^+,\-./0-9:@A-Z\]^_a-z]")
 _WORDS = frozenset(
@@ -56,7 +57,7 @@ def script_text(node: Node) -> str:
     """Return a script that means the same, with its here-documents behind it."""
     printer = _Printer()
     text = printer.node(node)
-    return "\n".join([text, *printer.documents])
+    return "\n".join([text, *printer.documents_behind()])
 
 
 def command_text(node: Node, *, bash: bool) -> str:
@@ -69,8 +70,18 @@ class _Printer:
 
     def __init__(self, *, is_tight: bool = False) -> None:
         """`is_tight`: a subshell stands close in its parentheses, as ash shows it."""
-        self.documents: list[str] = []
+        self.documents: list[tuple[str, str]] = []
         self.is_tight = is_tight
+
+    def documents_behind(self) -> list[str]:
+        """The here-documents with their ends; of the last one the script may have none."""
+        texts = []
+        for behind, (text, end) in enumerate(self.documents, 1 - len(self.documents)):
+            if text[-1:] in {"", "\n"}:
+                texts.append(text + end)
+            else:
+                texts.append(f"{text}\n{end}" if behind else text)
+        return texts
 
     def subshell(self, node: Subshell) -> str:
         body = self.body(node.body).removesuffix("; ")
@@ -83,7 +94,7 @@ class _Printer:
         """A body, and what ends it."""
         text = self.node(node)
         if self.documents:
-            text = "\n".join([text, *self.documents])
+            text = "\n".join([text, *self.documents_behind()])
             self.documents = []
             return text + "\n"
         return text + (" " if isinstance(node, Background) or text.endswith("&") else "; ")
@@ -91,7 +102,13 @@ class _Printer:
     # Words.
 
     def word(self, word: Word) -> str:
-        return "".join(self.part(part) for part in word.parts)
+        text = ""
+        for part in word.parts:
+            piece = self.part(part)
+            if text.endswith("$") and piece.startswith("'"):
+                text, piece = text[:-1], f"'${piece[1:]}"  # apart they would mean something else
+            text += piece
+        return text
 
     def part(self, part: Part) -> str:
         if isinstance(part, Literal):
@@ -109,7 +126,8 @@ class _Printer:
 
     def whole(self, node: Node) -> str:
         saved, self.documents = self.documents, []
-        text = "\n".join([self.node(node), *self.documents])
+        text = self.node(node)
+        text = "\n".join([text, *self.documents_behind()])
         self.documents = saved
         return text
 
@@ -187,8 +205,7 @@ class _Printer:
             if document.quoted
             else self.raw(document.body).replace('\\"', '"')
         )
-        ended = "" if text and not text.endswith("\n") else document.delimiter
-        self.documents.append(f"{text}{ended}")
+        self.documents.append((text, document.delimiter))
         return f"{number}<<{'-' if document.stripped else ''}{delimiter}"
 
     def pipeline(self, node: Pipeline) -> str:
@@ -237,6 +254,11 @@ class _Printer:
         body = "" if arm.body is None else self.body(arm.body).removesuffix("; ")
         return f"({patterns}) {body} {arm.end} "
 
+    def function(self, node: Function) -> str:
+        is_plain = _NAME.fullmatch(node.name) and node.name not in _RESERVED
+        head = f"{node.name}()" if is_plain else f"function {node.name}"
+        return f"{head} {self.node(node.body)}"
+
     def redirected(self, node: Redirected) -> str:
         command = self.node(node.command)
         redirections = " ".join(self.redirection(each) for each in node.redirections)
@@ -256,7 +278,7 @@ _PRINTERS: dict[type[Any], Callable[[_Printer, Any], str]] = {
     For: _Printer.for_,
     ForArithmetic: _Printer.for_arithmetic,
     Case: _Printer.case,
-    Function: lambda printer, node: f"{node.name}() {printer.node(node.body)}",
+    Function: _Printer.function,
     Condition: lambda p, node: f"[[ {' '.join(p.word(each) for each in node.words)} ]]",
     Calculation: lambda printer, node: f"(({printer.raw(node.expression)}))",
     Redirected: _Printer.redirected,

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakecri.core.scheduler import SECOND_NS
@@ -37,6 +37,11 @@ def test_a_parser_takes_a_script_or_says_what_is_wrong(script: str, bash: bool) 
 
 
 @given(_SCRIPTS, st.booleans())
+@example("cat <<$x\nhi\n$x\necho on", False)
+@example("<<= <<=\nif", False)
+@example("function if %", False)
+@example("function $ %", False)
+@example("$\\", False)
 @settings(max_examples=400)
 def test_what_is_printed_of_a_script_is_printed_the_same_again(script: str, bash: bool) -> None:
     try:
