@@ -323,6 +323,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.minutes < SHORTEST_MIN:
         parser.error(f"--minutes {options.minutes:g}: it takes {SHORTEST_MIN} until nothing grows")
+    if options.pods < 1 or options.rate <= 0:
+        parser.error("--pods and --rate: there are some, and some are replaced")
 
     def tell(sample: Any) -> None:
         sys.stdout.write(json.dumps(sample) + "\n")
