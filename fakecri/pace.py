@@ -25,6 +25,7 @@ BLINK_S = 0.01
 FASTEST = 1e9
 """No time runs faster: a second is a nanosecond then."""
 STRETCH_NS = SECOND_NS // 2
+"""How much real time a turn may take to catch up."""
 LONGEST_PAUSE_S = 3600.0  # what a thread can wait for has a limit
 
 
