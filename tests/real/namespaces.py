@@ -21,9 +21,15 @@ def obstacles() -> list[str]:
 @contextmanager
 def namespaces() -> Iterator[tuple[str, ...]]:
     """The words before a command that run it in new namespaces, whose network is the loopback."""
-    stay = "ip link set lo up && echo made && exec cat"
+    with held("ip link set lo up", *NAMESPACES) as pid:
+        yield ("nsenter", "--target", str(pid), *NAMESPACES, "--wd", "--")
+
+
+@contextmanager
+def held(set_up: str, *kinds: str) -> Iterator[int]:
+    """Make new namespaces, and run a command of the shell there; the pid of who stays in them."""
     with subprocess.Popen(
-        ["unshare", *NAMESPACES, "sh", "-c", stay],
+        ["unshare", *kinds, "sh", "-c", f"{set_up} && echo made && exec cat"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -32,6 +38,6 @@ def namespaces() -> Iterator[tuple[str, ...]]:
         assert holder.stdout is not None
         try:
             assert holder.stdout.readline() == "made\n"
-            yield ("nsenter", "--target", str(holder.pid), *NAMESPACES, "--wd", "--")
+            yield holder.pid
         finally:
             holder.stdin.close()

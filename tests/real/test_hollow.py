@@ -20,6 +20,7 @@ import pytest
 
 from fakecri.kubelet.machine import LINKS, SYSCTLS, Ledger
 from tests.real import install
+from tests.real.namespaces import held
 from tests.requirements import skip_for
 
 if TYPE_CHECKING:
@@ -53,14 +54,14 @@ POD = {
 class Machine:
     """Mounts and sysctls that nobody else on the real machine has."""
 
-    holder: subprocess.Popen[str]
+    pid: int
     """Who keeps the mounts when all others have ended."""
     sysctls: Path
 
     @property
     def inside(self) -> tuple[str, ...]:
         """The words before a command that run it there."""
-        return ("nsenter", "--target", str(self.holder.pid), "--mount", "--")
+        return ("nsenter", "--target", str(self.pid), "--mount", "--")
 
     def panic(self) -> str:
         """What the sysctl is."""
@@ -68,7 +69,7 @@ class Machine:
 
     def mounts_below(self, directory: Path) -> list[str]:
         """What is mounted below a directory."""
-        table = Path(f"/proc/{self.holder.pid}/mountinfo").read_text().splitlines()
+        table = Path(f"/proc/{self.pid}/mountinfo").read_text().splitlines()
         return [row for row in table if row.split()[4].startswith(f"{directory}/")]
 
 
@@ -83,23 +84,11 @@ def machine(sysctls: Path) -> Iterator[Machine]:
         (sysctls / name).write_text((PROC_SYS / name).read_text())
     (sysctls / PANIC).write_text(OURS)
     mounts = [f"mount --bind {sysctls / name} {PROC_SYS / name}" for name in SYSCTLS]
-    stay = " && ".join([*mounts, "echo made", "exec cat"])
     shared = Ledger()
     shared.enter()
     try:
-        with subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", stay],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as holder:
-            assert holder.stdin is not None
-            assert holder.stdout is not None
-            try:
-                assert holder.stdout.readline() == "made\n"
-                yield Machine(holder, sysctls)
-            finally:
-                holder.stdin.close()
+        with held(" && ".join(mounts), "--mount") as pid:
+            yield Machine(pid, sysctls)
     finally:
         shared.leave()
 
