@@ -138,7 +138,6 @@ class Kubelet(UntilLeft):
         self._journal.mark()
         _PARENT.submit(self._spawn).result()
         self.until(self._answers, "the kubelet's first answer", READY_S)
-        self._has_answered = True
 
     def _spawn(self) -> None:
         leash = (sys.executable, "-I", "-S", _LEASH, str(os.getpid()))
