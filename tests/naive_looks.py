@@ -4,7 +4,7 @@ Each takes the stubs' node and the id of what it looks at, and returns the metho
 what tells of the answer.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fakecri.api import runtime_pb2 as pb
@@ -12,28 +12,25 @@ from tests.support import Node
 
 
 def _images(node: Node, _: str) -> Any:
-    def tell(answer: Any) -> str:
-        return _listed(", ".join(each.repo_tags) or each.id for each in answer.images)
+    return node.images.ListImages, pb.ListImagesRequest(), _each("images", _tags)
 
-    return node.images.ListImages, pb.ListImagesRequest(), tell
+
+def _tags(image: Any) -> str:
+    return ", ".join(image.repo_tags) or str(image.id)
 
 
 def _image_fs(node: Node, _: str) -> Any:
     """Where images are and how much they take; `-` is what the runtime does not tell."""
-
-    def tell(answer: Any) -> str:
-        return _listed(
-            f"{each.fs_id.mountpoint} used {_value(each, 'used_bytes')}"
-            for each in answer.image_filesystems
-        )
-
+    tell = _each("image_filesystems", _filesystem)
     return node.images.ImageFsInfo, pb.ImageFsInfoRequest(), tell
 
 
-def _used_images(node: Node, _: str) -> Any:
-    def tell(answer: Any) -> str:
-        return _listed(_image_of(each) for each in answer.containers)
+def _filesystem(told: Any) -> str:
+    return f"{told.fs_id.mountpoint} used {_value(told, 'used_bytes')}"
 
+
+def _used_images(node: Node, _: str) -> Any:
+    tell = _each("containers", _image_of)
     return node.runtime.ListContainers, pb.ListContainersRequest(), tell
 
 
@@ -48,9 +45,7 @@ def _stats(node: Node, id_: str) -> Any:
 
 
 def _list_stats(node: Node, _: str) -> Any:
-    def tell(answer: Any) -> str:
-        return _listed(_usage(each) for each in answer.stats)
-
+    tell = _each("stats", _usage)
     return node.runtime.ListContainerStats, pb.ListContainerStatsRequest(), tell
 
 
@@ -64,7 +59,7 @@ def _conditions(node: Node, _: str) -> Any:
     def tell(answer: Any) -> str:
         if not answer.HasField("status"):
             return "no status"
-        return _listed(_condition(each) for each in answer.status.conditions)
+        return _each("conditions", _condition)(answer.status)
 
     return node.runtime.Status, pb.StatusRequest(), tell
 
@@ -75,13 +70,12 @@ def _condition(told: Any) -> str:
 
 
 def _handlers(node: Node, _: str) -> Any:
-    def tell(answer: Any) -> str:
-        return _listed(
-            f"{each.name or 'default'} user namespaces {_flag(each.features.user_namespaces)}"
-            for each in answer.runtime_handlers
-        )
+    return node.runtime.Status, pb.StatusRequest(), _each("runtime_handlers", _handler)
 
-    return node.runtime.Status, pb.StatusRequest(), tell
+
+def _handler(told: Any) -> str:
+    has = "yes" if told.features.user_namespaces else "no"
+    return f"{told.name or 'default'} user namespaces {has}"
 
 
 def _version(node: Node, _: str) -> Any:
@@ -132,13 +126,10 @@ LOOKS: Mapping[str, Callable[[Node, str], Any]] = {
 }
 
 
-def _listed(shown: Iterable[str]) -> str:
-    return ", ".join(shown) or "nothing"
+def _each(field: str, text: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Tell of each thing in a field of an answer."""
+    return lambda answer: ", ".join(map(text, getattr(answer, field))) or "nothing"
 
 
 def _value(message: Any, field: str) -> str:
     return str(getattr(message, field).value) if message.HasField(field) else "-"
-
-
-def _flag(is_so: bool) -> str:
-    return "yes" if is_so else "no"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from fakecri.kubelet.machine import process_stat
 from tests.real.oci import BUSYBOX
 from tests.terminal_scripts import RECORDED, Case, Size, cases, play, recorded, without_banner
 
@@ -114,12 +115,11 @@ class RealStage:
         }
 
     def _members(self) -> Iterator[Member]:
-        for place in Path("/proc").glob("[0-9]*/stat"):
+        for place in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has just ended
-                # The name of the program, in parentheses, may have blanks.
-                state, *fields = place.read_text().rpartition(")")[2].split()
+                state, *fields = process_stat(int(place.name))
                 if int(fields[2]) == self.process.pid:
-                    yield Member(int(place.parent.name), state, int(fields[10]) + int(fields[11]))
+                    yield Member(int(place.name), state, int(fields[10]) + int(fields[11]))
 
 
 def set_size(client: int, size: Size) -> None:
